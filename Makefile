@@ -1,0 +1,41 @@
+# The commands of this repository. Each installs what it needs into .venv first, which takes no time when it is there.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help setup run stop test check e2e clean
+help:
+	@echo "make run        the product on http://127.0.0.1:8000/ (PORT=… for another port)"
+	@echo "make stop       stop it, and the embedded servers"
+	@echo "make test       the tests (ARGS='tests/core -k name' for some of them)"
+	@echo "make check      lint, formatting, imports, migrations, schema, settings"
+	@echo "make e2e        the tests in a browser"
+	@echo "make bench-NAME a benchmark of bench/"
+	@echo "make clean      remove what can be made again; the data in .data stays"
+
+setup:
+	@$(PYTHON) scripts/setup.py
+
+run: setup
+	@$(BIN)/python -m config.serve
+
+stop: setup
+	@$(BIN)/python -m config.serve stop
+
+test: setup
+	@$(BIN)/pytest -n auto $(ARGS)
+
+check: setup
+	@.ci/check
+
+e2e: setup
+	@echo "There are no tests in a browser yet."
+
+bench-%:
+	@$(PYTHON) scripts/setup.py bench.txt
+	@$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
+
+clean:
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.serve stop; fi
+	@rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

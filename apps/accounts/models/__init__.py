@@ -1,0 +1,18 @@
+from apps.accounts.models.account import Account, LimitCounter, Plan, Subscription
+from apps.accounts.models.site import ApiKey, Industry, IndustrySector, Sector, Site, SiteAccess
+from apps.accounts.models.user import LoginSession, User
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "Industry",
+    "IndustrySector",
+    "LimitCounter",
+    "LoginSession",
+    "Plan",
+    "Sector",
+    "Site",
+    "SiteAccess",
+    "Subscription",
+    "User",
+]

@@ -1,0 +1,108 @@
+"""The account, its plan and what the plan allows."""
+
+from datetime import datetime
+
+from dateutil.relativedelta import relativedelta
+from django.db import models
+from django.utils import timezone
+
+from apps.core.models import TenantModel, TenantQuerySet
+
+
+class Plan(models.Model):
+    """What an account pays for. A limit of 0 means none."""
+
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=80, unique=True)
+    price = models.DecimalField(max_digits=10, decimal_places=2, default=0, help_text="A month.")
+    currency = models.CharField(max_length=3, default="USD")
+    monthly_credits = models.PositiveIntegerField(default=0)
+    rolls_over = models.BooleanField(default=False, help_text="Unused credits of a month stay.")
+    max_sites = models.PositiveIntegerField(default=0)
+    max_users = models.PositiveIntegerField(default=0)
+    max_keywords = models.PositiveIntegerField(default=0)
+    max_content = models.PositiveIntegerField(default=0, help_text="Articles a month.")
+    max_images = models.PositiveIntegerField(default=0, help_text="Images a month.")
+    is_default = models.BooleanField(default=False, help_text="New accounts begin here.")
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["price", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_default"], condition=models.Q(is_default=True), name="one_default_plan"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Account(models.Model):
+    """The tenant."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+        CLOSED = "closed"
+
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = models.Manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subscription(TenantModel):
+    """An account's plan. Periods are months from `anchor`; there is no state to advance."""
+
+    tenant_site = None
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        ENDED = "ended"
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT)
+    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    anchor = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account"], condition=models.Q(status="active"), name="one_active_subscription"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} on {self.plan_id}"
+
+    def period_at(self, moment: datetime) -> tuple[datetime, datetime]:
+        """Start and end of the month that holds `moment`; a moment before the anchor is in the first one."""
+        months = max(0, (moment.year - self.anchor.year) * 12 + moment.month - self.anchor.month)
+        if months and self.anchor + relativedelta(months=months) > moment:
+            months -= 1
+        return self.anchor + relativedelta(months=months), self.anchor + relativedelta(months=months + 1)
+
+
+class LimitCounter(TenantModel):
+    """How much of a limited resource an account has. `period` is '' or the start of the month it counts."""
+
+    tenant_site = None
+
+    resource = models.CharField(max_length=20)
+    period = models.CharField(max_length=10, default="", blank=True)
+    used = models.PositiveIntegerField(default=0)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "resource", "period"], name="limit_counter_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource} of {self.account_id}: {self.used}"

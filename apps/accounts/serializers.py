@@ -1,0 +1,164 @@
+import zoneinfo
+from urllib.parse import urlsplit
+
+from django.contrib.auth.password_validation import validate_password
+from rest_framework import serializers
+from rest_framework.validators import UniqueTogetherValidator
+
+from apps.accounts.models import Account, ApiKey, Industry, IndustrySector, Plan, Sector, Site, User
+from apps.core.serializers import TenantSerializer
+
+
+class AccountSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Account
+        fields = ["id", "name", "status", "created_at"]
+        read_only_fields = ["status"]
+
+
+class UserSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = User
+        fields = ["id", "email", "first_name", "last_name", "role", "all_sites", "is_active", "email_verified_at",
+                  "date_joined"]  # fmt: skip
+        read_only_fields = fields
+
+
+class RegisterSerializer(serializers.Serializer):
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(max_length=256, trim_whitespace=False)
+    first_name = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    last_name = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    account_name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+
+
+class LoginSerializer(serializers.Serializer):
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(max_length=256, trim_whitespace=False)
+
+
+class RefreshSerializer(serializers.Serializer):
+    refresh = serializers.CharField(max_length=4096)
+
+
+class TokensSerializer(serializers.Serializer):
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+
+class LoggedInSerializer(TokensSerializer):
+    user = UserSerializer()
+    account = AccountSerializer(allow_null=True)
+
+
+class PasswordChangeSerializer(serializers.Serializer):
+    old_password = serializers.CharField(max_length=256, trim_whitespace=False)
+    new_password = serializers.CharField(max_length=256, trim_whitespace=False)
+
+    def validate_old_password(self, value: str) -> str:
+        if not self.context["request"].user.check_password(value):
+            raise serializers.ValidationError("This is not your password.")
+        return value
+
+    def validate_new_password(self, value: str) -> str:
+        validate_password(value, self.context["request"].user)
+        return value
+
+
+class RoleSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    description = serializers.CharField()
+
+
+class PlanSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Plan
+        fields = ["id", "name", "slug", "price", "currency", "monthly_credits", "rolls_over", "max_sites", "max_users",
+                  "max_keywords", "max_content", "max_images"]  # fmt: skip
+
+
+class IndustrySectorSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = IndustrySector
+        fields = ["id", "name", "slug", "description"]
+
+
+class IndustrySerializer(serializers.ModelSerializer):
+    sectors = IndustrySectorSerializer(many=True)
+
+    class Meta:
+        model = Industry
+        fields = ["id", "name", "slug", "description", "sectors"]
+
+
+class SiteSerializer(TenantSerializer):
+    industry = serializers.PrimaryKeyRelatedField(
+        queryset=Industry.objects.filter(is_active=True), required=False, allow_null=True
+    )
+    industry_sectors = serializers.PrimaryKeyRelatedField(
+        queryset=IndustrySector.objects.filter(is_active=True), many=True, required=False, write_only=True,
+        help_text="The catalogue's sectors; the site's own are made with it.",
+    )  # fmt: skip
+
+    class Meta:
+        model = Site
+        fields = ["id", "name", "slug", "domain", "industry", "industry_sectors", "timezone", "language", "is_hosted",
+                  "is_active", "created_at", "updated_at"]  # fmt: skip
+        read_only_fields = ["slug"]
+
+    def validate_domain(self, value: str) -> str:
+        parts = urlsplit(value if "//" in value else f"//{value}")
+        host = (parts.hostname or "").rstrip(".")
+        try:
+            port = f":{parts.port}" if parts.port else ""
+            ascii_host = host.encode("idna").decode() if host else ""
+        except (ValueError, UnicodeError):
+            ascii_host, port = "", ""
+        if not ascii_host or " " in ascii_host or len(ascii_host) > 253:
+            raise serializers.ValidationError("Give the site's host name, such as www.example.com.")
+        taken = Site.objects.filter(account_id=self.context["request"].tenant.account_id, domain=ascii_host + port)
+        if taken.exclude(pk=getattr(self.instance, "pk", None)).exists():
+            raise serializers.ValidationError("You have a site with this domain already.")
+        return ascii_host + port
+
+    def validate_timezone(self, value: str) -> str:
+        if value not in zoneinfo.available_timezones():
+            raise serializers.ValidationError("Give an IANA time zone, such as Europe/London.")
+        return value
+
+
+class SectorSerializer(TenantSerializer):
+    industry_sector = serializers.PrimaryKeyRelatedField(queryset=IndustrySector.objects.filter(is_active=True))
+    industry_sector_name = serializers.CharField(source="industry_sector.name", read_only=True)
+    name = serializers.CharField(max_length=120, required=False)
+
+    class Meta:
+        model = Sector
+        fields = ["id", "site", "industry_sector", "industry_sector_name", "name", "is_active", "created_at"]
+        validators = [
+            UniqueTogetherValidator(
+                queryset=Sector.objects.all(),
+                fields=["site", "industry_sector"],
+                message="The site has this sector already.",
+            )
+        ]
+
+    def validate(self, attrs: dict) -> dict:
+        attrs = super().validate(attrs)
+        if self.instance is None and not attrs.get("name"):
+            attrs["name"] = attrs["industry_sector"].name
+        return attrs
+
+
+class ApiKeySerializer(serializers.ModelSerializer):
+    class Meta:
+        model = ApiKey
+        fields = ["id", "name", "prefix", "created_at", "last_used_at", "revoked_at"]
+        read_only_fields = ["prefix", "last_used_at", "revoked_at"]
+
+
+class NewApiKeySerializer(ApiKeySerializer):
+    key = serializers.CharField(read_only=True, help_text="Shown this once.")
+
+    class Meta(ApiKeySerializer.Meta):
+        fields = ["id", "name", "prefix", "key", "created_at"]

@@ -1,0 +1,94 @@
+"""Log-in sessions: families of refresh tokens of which only the newest is good."""
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from apps.accounts.models import LoginSession, User
+from apps.core.errors import AppError
+
+
+class RefreshRefused(AppError):
+    status = 401
+    code = "INVALID_TOKEN"
+
+
+def _tokens(user: User, session_id: uuid.UUID) -> tuple[dict, str]:
+    refresh = RefreshToken()
+    for claim, value in {
+        "user_id": user.pk,
+        "account_id": user.account_id,
+        "session_id": str(session_id),
+        "generation": user.token_generation,
+    }.items():
+        refresh[claim] = value
+    return {"access": str(refresh.access_token), "refresh": str(refresh)}, refresh["jti"]
+
+
+def session_open(*, user: User, address: str = "", user_agent: str = "") -> dict:
+    """Opens a family and returns its first {access, refresh}."""
+    session_id = uuid.uuid4()
+    tokens, jti = _tokens(user, session_id)
+    LoginSession.objects.create(
+        id=session_id,
+        user=user,
+        jti=jti,
+        address=address,
+        user_agent=user_agent.replace("\x00", "")[:200],
+        expires_at=timezone.now() + settings.REFRESH_TOKEN_LIFETIME,
+    )
+    return tokens
+
+
+def _decode(raw: str) -> RefreshToken:
+    try:
+        token = RefreshToken(raw)
+        for claim in ("user_id", "session_id", "generation"):
+            token[claim]
+        return token
+    except (TokenError, KeyError):
+        raise RefreshRefused("The refresh token is not valid or has expired. Log in again.") from None
+
+
+def session_refresh(*, refresh: str) -> dict:
+    """The next {access, refresh} of a family. A token used twice ends the whole family."""
+    token = _decode(refresh)
+    user = User.objects.filter(pk=token["user_id"], is_active=True, token_generation=token["generation"]).first()
+    if user is None:
+        raise RefreshRefused("This session was ended. Log in again.")
+    tokens, jti = _tokens(user, uuid.UUID(token["session_id"]))
+    live = LoginSession.objects.filter(pk=token["session_id"], user=user, ended_at__isnull=True)
+    now = timezone.now()
+    # One statement decides who of two callers with the same token was first.
+    moved = live.filter(jti=token["jti"]).update(
+        jti=jti, refreshed_at=now, expires_at=now + settings.REFRESH_TOKEN_LIFETIME
+    )
+    if not moved:
+        live.update(ended_at=now)
+        raise RefreshRefused("This refresh token was used before, so its session was ended. Log in again.")
+    return tokens
+
+
+def session_end(*, user: User, refresh: str) -> None:
+    """Ends the family of a refresh token of this user. Ending it twice does nothing."""
+    token = _decode(refresh)
+    if token["user_id"] != user.pk:
+        raise RefreshRefused("This refresh token belongs to somebody else.")
+    LoginSession.objects.filter(pk=token["session_id"], ended_at__isnull=True).update(ended_at=timezone.now())
+
+
+def session_end_all(*, user: User) -> None:
+    """Ends every token of the user, access tokens included."""
+    LoginSession.objects.filter(user=user, ended_at__isnull=True).update(ended_at=timezone.now())
+    User.objects.filter(pk=user.pk).update(token_generation=F("token_generation") + 1)
+
+
+def session_forget(*, older_than: timedelta = timedelta(days=30)) -> int:
+    """Deletes families that ended or ran out long ago."""
+    deleted, _ = LoginSession.objects.filter(expires_at__lt=timezone.now() - older_than).delete()
+    return deleted

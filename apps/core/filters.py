@@ -1,0 +1,44 @@
+"""Filters that every list shares."""
+
+import django_filters
+from rest_framework import filters
+
+
+class SearchFilter(filters.SearchFilter):
+    """`?search=`: every word must occur in one of the view's `search_fields`."""
+
+
+class OrderingFilter(filters.OrderingFilter):
+    """`?ordering=`, several comma-separated; ends in the primary key, so that pages never overlap.
+
+    An unknown field is a 400 that lists the known ones, not silence.
+    """
+
+    def get_ordering(self, request, queryset, view):
+        from rest_framework.exceptions import ValidationError
+
+        asked = [t.strip() for t in request.query_params.get(self.ordering_param, "").split(",") if t.strip()]
+        valid = {name for name, _ in self.get_valid_fields(queryset, view, {"request": request})}
+        unknown = [t for t in asked if t.lstrip("-") not in valid]
+        if unknown:
+            raise ValidationError({"ordering": [f"Can not order by {unknown[0][:40]}; by {', '.join(sorted(valid))}."]})
+        aliases = getattr(view, "ordering_aliases", {})
+        terms = [("-" if t.startswith("-") else "") + aliases.get(t.lstrip("-"), t.lstrip("-")) for t in asked]
+        terms = terms or list(self.get_default_ordering(view) or queryset.model._meta.ordering or ())
+        if "pk" not in terms and "-pk" not in terms and "id" not in terms and "-id" not in terms:
+            terms.append("-pk" if terms and terms[0].startswith("-") else "pk")
+        return terms
+
+
+class IdsFilter(django_filters.BaseInFilter, django_filters.NumberFilter):
+    """`1,2,3`."""
+
+
+class WordsFilter(django_filters.BaseInFilter, django_filters.CharFilter):
+    """`draft,review`."""
+
+
+class SiteFilterSet(django_filters.FilterSet):
+    """`?site_id=` for a model that has a site."""
+
+    site_id = django_filters.NumberFilter(field_name="site_id")

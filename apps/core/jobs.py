@@ -1,0 +1,248 @@
+"""Long actions: a row that is claimed, leased, renewed, ended once. Celery's message is only a hint to look at it.
+
+The functions that do the work are named in `settings.JOB_KINDS`, so that whoever starts a job imports none of them.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery.exceptions import OperationalError
+from django.conf import settings
+from django.db import close_old_connections, connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from apps.core.errors import AppError, Conflict
+from apps.core.models import Job
+
+log = logging.getLogger(__name__)
+
+
+class LeaseLost(Exception):
+    """Another execution holds the job now: everything this one has in its transaction must be rolled back."""
+
+
+class JobCancelled(Exception):
+    """The user asked to cancel it."""
+
+
+class TemporaryError(Exception):
+    """Worth another try. `retry_after` in seconds, else a back-off."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None):
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+def job_start(
+    *,
+    kind: str,
+    account_id: int,
+    payload: dict,
+    user_id: int | None = None,
+    idempotency_key: str | None = None,
+    total: int = 0,
+    run_after: datetime | None = None,
+    max_attempts: int = 5,
+) -> Job:
+    """Writes the row and enqueues it on commit. Same key: same job; same key and another payload: `Conflict`."""
+    if kind not in settings.JOB_KINDS:
+        raise LookupError(f"{kind} is no kind of JOB_KINDS")
+    job = Job(
+        kind=kind,
+        account_id=account_id,
+        user_id=user_id,
+        payload=payload,
+        idempotency_key=idempotency_key[:200] if idempotency_key else None,
+        total=total,
+        run_after=run_after or timezone.now(),
+        max_attempts=max_attempts,
+    )
+    with transaction.atomic():
+        created = Job.objects.bulk_create([job], ignore_conflicts=True)
+        if idempotency_key:
+            job = Job.objects.get(account_id=account_id, idempotency_key=job.idempotency_key)
+            if (job.kind, job.payload) != (kind, payload):
+                raise Conflict("This Idempotency-Key was used for another request. Use a new one.")
+            if job.pk != created[0].pk:
+                return job
+        transaction.on_commit(lambda: enqueue(job.pk, kind))
+    return job
+
+
+def enqueue(job_id: uuid.UUID, kind: str) -> None:
+    """Sends the message. A broker that is down loses nothing: the sweep sends it again."""
+    from apps.core.tasks import run_job  # the task calls execute() below
+
+    try:
+        run_job.apply_async([str(job_id)], queue=settings.JOB_KINDS[kind]["queue"], retry=False)
+        Job.objects.filter(pk=job_id).update(enqueued_at=timezone.now())
+    except (OSError, OperationalError):
+        log.warning("the broker did not take job %s; the sweep will send it again", job_id, exc_info=True)
+
+
+class JobRun:
+    """One execution of a job, handed to the function of its kind."""
+
+    def __init__(self, job: Job, token: uuid.UUID):
+        self.job = job
+        self.payload: dict = job.payload
+        self.account_id: int = job.account_id
+        self.user_id: int | None = job.user_id
+        self.finished = False
+        self._token = token
+        self._told_at = 0.0
+
+    def _mine(self):
+        return Job.objects.filter(pk=self.job.pk, state=Job.State.RUNNING, lease_token=self._token)
+
+    def progress(self, current: int, total: int | None = None, message: str = "", *, force: bool = False) -> None:
+        """Tells the progress, at most twice a second. Raises JobCancelled or LeaseLost when it is over."""
+        now = time.monotonic()
+        if not force and now - self._told_at < 0.5 and current != total:
+            return
+        self._told_at = now
+        fields: dict[str, Any] = {"current": current, "message": message[:300]}
+        if total is not None:
+            fields["total"] = total
+        if not self._mine().update(**fields):
+            state = Job.objects.filter(pk=self.job.pk).values_list("state", flat=True).first()
+            raise JobCancelled if state == Job.State.CANCELLED else LeaseLost
+
+    def check(self) -> None:
+        """Raises unless the job is still ours and wanted."""
+        if not self._mine().exists():
+            raise LeaseLost
+
+    def finish(self, result: Any = None) -> None:
+        """Ends the job. Call it in the transaction that stores the result, so that both happen or neither."""
+        done = self._mine().update(
+            state=Job.State.SUCCEEDED, result=result, finished_at=timezone.now(), lease_until=None, error=""
+        )
+        if not done:
+            raise LeaseLost
+        self.finished = True
+
+
+def claim(job_id: uuid.UUID | str) -> JobRun | None:
+    """Takes the job, or None when there is nothing to take: done, held by another, not due."""
+    now = timezone.now()
+    token = uuid.uuid4()
+    free = Q(state=Job.State.PENDING, run_after__lte=now) | Q(state=Job.State.RUNNING, lease_until__lt=now)
+    taken = Job.objects.filter(free, pk=job_id).update(
+        state=Job.State.RUNNING,
+        lease_token=token,
+        lease_until=now + timedelta(seconds=settings.JOB_LEASE_SECONDS),
+    )
+    if not taken:
+        return None
+    job = Job.objects.get(pk=job_id)
+    job.attempts += 1
+    job.started_at = job.started_at or now
+    job.save(update_fields=["attempts", "started_at"])
+    return JobRun(job, token)
+
+
+class _Renewal:
+    """Keeps the lease alive from a thread of its own while the work goes on."""
+
+    def __init__(self, run: JobRun):
+        self._run = run
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, daemon=True, name=f"lease-{run.job.pk}")
+
+    def _loop(self) -> None:
+        try:
+            while not self._stop.wait(settings.JOB_RENEW_SECONDS):
+                until = timezone.now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)
+                try:
+                    if not self._run._mine().update(lease_until=until):
+                        return
+                except Exception:
+                    # The database is away: the lease may run out, and finish() will then refuse.
+                    log.warning("could not renew the lease of %s", self._run.job.pk, exc_info=True)
+                    close_old_connections()
+        finally:
+            connection.close()
+
+    def __enter__(self):
+        self._thread.start()
+
+    def __exit__(self, *exc):
+        self._stop.set()
+        self._thread.join()
+
+
+def execute(job_id: uuid.UUID | str) -> None:
+    """Claims the job and does it: what the one Celery task of all kinds calls."""
+    run = claim(job_id)
+    if run is None:
+        return
+    job, kind = run.job, settings.JOB_KINDS[run.job.kind]
+    if job.attempts > job.max_attempts:
+        fail(run, "It was started too often without an end; the worker may have run out of memory.", "GAVE_UP")
+        return
+    function: Callable[[JobRun], Any] = import_string(kind["run"])
+    try:
+        with _Renewal(run):
+            result = function(run)
+        if not run.finished:
+            run.finish(result)
+    except (LeaseLost, JobCancelled):
+        log.info("job %s is no longer ours", job.pk)
+    except TemporaryError as error:
+        if job.attempts >= job.max_attempts:
+            fail(run, str(error), "UPSTREAM_ERROR")
+        else:
+            retry(run, str(error), error.retry_after)
+    except AppError as error:
+        fail(run, error.message, error.code)
+    except Exception:
+        log.exception("job %s (%s) failed", job.pk, job.kind)
+        if job.attempts >= min(job.max_attempts, 3):
+            fail(run, f"Something went wrong on our side. Tell us this job id: {job.pk}", "INTERNAL_ERROR")
+        else:
+            retry(run, "An internal error; trying again.", None)
+
+
+def retry(run: JobRun, message: str, retry_after: float | None) -> None:
+    """Puts the job back for a later try."""
+    delay = retry_after if retry_after is not None else min(300, 2**run.job.attempts)
+    run._mine().update(
+        state=Job.State.PENDING,
+        run_after=timezone.now() + timedelta(seconds=delay),
+        message=message[:300],
+        lease_until=None,
+        enqueued_at=None,
+    )
+
+
+def fail(run: JobRun, message: str, code: str) -> None:
+    """Ends the job as failed and tells the kind's `on_failed`, in one transaction."""
+    on_failed = settings.JOB_KINDS[run.job.kind].get("on_failed")
+    with transaction.atomic():
+        done = run._mine().update(
+            state=Job.State.FAILED, error=message, error_code=code, finished_at=timezone.now(), lease_until=None
+        )
+        if done and on_failed:
+            run.job.error, run.job.error_code = message, code
+            import_string(on_failed)(run)
+
+
+def sweep(limit: int = 500) -> int:
+    """Sends again what nobody works on: expired leases, lost messages, retries that are due. Returns how many."""
+    now = timezone.now()
+    grace = now - timedelta(seconds=max(settings.JOB_LEASE_SECONDS, 2 * settings.JOB_SWEEP_SECONDS))
+    stale = Q(state=Job.State.RUNNING, lease_until__lt=now) & (Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=grace))
+    lost = Q(state=Job.State.PENDING, run_after__lte=now) & (Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=grace))
+    jobs = list(Job.objects.filter(stale | lost).order_by("run_after").values_list("pk", "kind")[:limit])
+    for job_id, kind in jobs:
+        if kind in settings.JOB_KINDS:
+            enqueue(job_id, kind)
+    return len(jobs)

@@ -1,0 +1,33 @@
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.response import Response
+
+from apps.core.renderers import Unwrapped
+
+
+class PagePagination(PageNumberPagination):
+    """`page` from 1, `page_size` default 20, at most 200; a page past the end is 404."""
+
+    page_size = 20
+    max_page_size = 200
+    page_size_query_param = "page_size"
+    invalid_page_message = "There is no page {page_number}."
+
+    def paginate_queryset(self, queryset, request, view=None):
+        if not queryset.query.order_by and not queryset.query.default_ordering:
+            queryset = queryset.order_by("pk")
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except NotFound:
+            page = request.query_params.get(self.page_query_param, "")
+            raise NotFound(self.invalid_page_message.format(page_number=page[:20])) from None
+
+    def get_paginated_response(self, data) -> Response:
+        return Response(
+            Unwrapped(
+                count=self.page.paginator.count,
+                next=self.get_next_link(),
+                previous=self.get_previous_link(),
+                results=data,
+            )
+        )

@@ -1,0 +1,64 @@
+"""Who may do what: one table, one permission class. The default denies."""
+
+from dataclasses import dataclass
+
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+
+from apps.core.tenancy import ROLES, tenant_of
+
+RANK = {role: rank for rank, role in enumerate(ROLES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The least role that reads and the least that writes; `suspended` = stays open to a suspended account."""
+
+    read: str
+    write: str
+    suspended: bool = False
+
+
+# A view names its area. An area that is not here, or a view that names none, is closed.
+AREAS = {
+    "content": Area(read="viewer", write="editor"),  # planner, writer, linker, optimizer, publisher, automation
+    "library": Area(read="viewer", write="editor"),
+    "sites": Area(read="viewer", write="admin"),
+    "users": Area(read="admin", write="admin"),
+    "integrations": Area(read="viewer", write="admin"),
+    "settings": Area(read="viewer", write="admin"),
+    "account": Area(read="viewer", write="owner"),
+    "usage": Area(read="viewer", write="owner", suspended=True),  # balance, usage, transactions
+    "money": Area(read="owner", write="owner", suspended=True),  # invoices, payments, plan
+    "own": Area(read="viewer", write="viewer"),  # what belongs to the caller: notifications, own password
+    "leave": Area(read="viewer", write="viewer", suspended=True),  # log-out
+}
+
+
+class AccountSuspended(PermissionDenied):
+    default_detail = "This account is suspended. Settle what is open under billing, or write to support."
+    app_code = "ACCOUNT_SUSPENDED"
+
+
+class TenantPermission(BasePermission):
+    """Reads `area`, `key_actions` (what an ApiKey reaches) and `read_actions` (POSTs that only read) of the view."""
+
+    def has_permission(self, request, view) -> bool:
+        tenant = tenant_of(request)
+        if tenant is None:
+            if not request.user or not request.user.is_authenticated:
+                raise NotAuthenticated("Log in first: send `Authorization: Bearer <access token>`.")
+            raise PermissionDenied("This user belongs to no account; staff work in the admin.")
+        action = getattr(view, "action", None) or request.method.lower()
+        area = AREAS[view.area]
+        if tenant.account_status != "active" and not area.suspended:
+            raise AccountSuspended
+        if tenant.is_key:
+            if action not in getattr(view, "key_actions", ()):
+                raise PermissionDenied("An ApiKey does not reach this route. Log in as a user.")
+            return True
+        reads = request.method in SAFE_METHODS or action in getattr(view, "read_actions", ())
+        least = area.read if reads else area.write
+        if RANK[tenant.role] < RANK[least]:
+            raise PermissionDenied(f"This needs the role {least} in the account; yours is {tenant.role}.")
+        return True

@@ -1,0 +1,171 @@
+"""The OpenAPI document: tags, the envelope around answers, the error answers, and an example on every route."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+
+# Values for examples, by the name of the field; the rest goes by type.
+EXAMPLES: dict[str, Any] = {
+    "keyword": "cold brew ratio",
+    "primary_keyword": "cold brew ratio",
+    "email": "ada@example.com",
+    "password": "a long sentence is fine",
+    "old_password": "a long sentence is fine",
+    "new_password": "another long sentence",
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "account_name": "Lovelace Media",
+    "domain": "coffee.example.com",
+    "slug": "cold-brew-ratio",
+    "title": "Cold brew ratio: how much coffee for how much water",
+    "name": "Cold brew",
+    "country": "US",
+    "volume": 2400,
+    "difficulty": 25,
+    "timezone": "Europe/London",
+    "access": "eyJhbGciOiJIUzI1NiJ9.access",
+    "refresh": "eyJhbGciOiJIUzI1NiJ9.refresh",
+    "html": "<p>Start with one part of coffee to eight parts of water.</p>",
+    "currency": "USD",
+    "granularity": 0.5,
+    "task_id": "5b1a7c4e-2f0c-4d57-9a3e-0d2f6f8f1c11",
+    "page": 1,
+    "page_size": 20,
+    "percent": 40,
+    "message": "120 of 300",
+    "error": "",
+}
+BY_FORMAT = {
+    "date-time": "2026-01-15T09:00:00Z",
+    "date": "2026-01-15",
+    "time": "09:00:00",
+    "email": "ada@example.com",
+    "uri": "https://example.com/cold-brew-ratio/",
+    "uuid": "5b1a7c4e-2f0c-4d57-9a3e-0d2f6f8f1c11",
+    "decimal": "9.00",
+    "double": 0.5,
+    "binary": "(the file)",
+}
+BY_TYPE = {"integer": 1, "number": 1.5, "boolean": True, "string": "text", "object": {}, "null": None}
+
+
+class TenantSchema(AutoSchema):
+    """Tags by the first part of the path."""
+
+    def get_tags(self) -> list[str]:
+        parts = [p for p in self.path.split("/") if p]
+        return [parts[2] if parts[:2] == ["api", "v1"] and len(parts) > 2 else parts[0]]
+
+
+def only_canonical_routes(endpoints: list) -> list:
+    """The internal routes' second mount is an alias, left out."""
+    return [e for e in endpoints if not e[0].startswith("/api/v1/internal/")]
+
+
+def example(schema: dict, components: dict, name: str = "", depth: int = 0) -> Any:
+    """An example that fits `schema`."""
+    if "example" in schema:
+        return schema["example"]
+    if "$ref" in schema:
+        return example(components[schema["$ref"].rsplit("/", 1)[1]], components, name, depth + 1)
+    if depth > 8:
+        return None
+    for combination in ("allOf", "oneOf", "anyOf"):
+        if combination in schema:
+            parts = [example(s, components, name, depth + 1) for s in schema[combination]]
+            if combination == "allOf" and all(isinstance(p, dict) for p in parts):
+                return {k: v for p in parts for k, v in p.items()}
+            return parts[0]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    kind = schema.get("type")
+    kind = next((k for k in kind if k != "null"), "null") if isinstance(kind, list) else kind
+    if kind == "object" and schema.get("properties"):
+        return {k: example(s, components, k, depth + 1) for k, s in schema["properties"].items()}
+    if kind == "array":
+        return [example(schema.get("items", {}), components, name.rstrip("s"), depth + 1)]
+    known = EXAMPLES.get(name)
+    if known is not None and (kind is None or isinstance(known, str) == (kind == "string")):
+        return known
+    if "default" in schema:
+        return schema["default"]
+    return BY_FORMAT.get(schema.get("format"), BY_TYPE.get(kind))
+
+
+ERROR = {
+    "type": "object",
+    "required": ["success", "error", "code"],
+    "properties": {
+        "success": {"type": "boolean", "example": False},
+        "error": {"type": "string", "example": "volume: A whole number of 0 or more is needed."},
+        "code": {"type": "string", "example": "VALIDATION_ERROR"},
+        "details": {"type": "object", "additionalProperties": {}, "example": {"volume": ["A whole number …"]}},
+    },
+}
+ERRORS = {
+    "400": ("The input does not fit; `details` names the fields.", "VALIDATION_ERROR"),
+    "401": ("Not logged in, or the token is no longer good.", "NOT_AUTHENTICATED"),
+    "403": ("The role, the key or the state of the account forbids it.", "PERMISSION_DENIED"),
+    "404": ("It does not exist, or belongs to somebody else.", "NOT_FOUND"),
+    "429": ("Too many requests; see `Retry-After`.", "RATE_LIMITED"),
+}
+
+
+def _wrap(schema: dict | None) -> dict:
+    return {
+        "type": "object",
+        "required": ["success", "data"],
+        "properties": {
+            "success": {"type": "boolean", "example": True},
+            "data": schema if schema is not None else {"type": "null", "example": None},
+            "message": {"type": "string", "example": ""},
+        },
+    }
+
+
+def envelope(result: dict, generator, request, public) -> dict:
+    """Wraps every JSON answer of /api/v1/, adds the error answers, and gives each operation its example."""
+    components = result.setdefault("components", {}).setdefault("schemas", {})
+    components["Error"] = ERROR
+    for path, operations in result["paths"].items():
+        for method, operation in operations.items():
+            responses = operation["responses"]
+            if "204" in responses:
+                responses.pop("204")
+                responses["200"] = {"description": "Deleted.", "content": {"application/json": {"schema": None}}}
+            for status, response in responses.items():
+                media = response.get("content", {}).get("application/json")
+                if media is None or not status.startswith("2"):
+                    continue
+                schema = media.get("schema")
+                listed = bool(schema) and "Paginated" in str(schema.get("$ref", ""))
+                if path.startswith("/api/v1/") and not listed:
+                    schema = media["schema"] = _wrap(schema)
+                if "examples" not in media and "example" not in media:
+                    media["example"] = example(schema or {}, components)
+            for body in operation.get("requestBody", {}).get("content", {}).values():
+                if "examples" not in body and "example" not in body:
+                    body["example"] = example(body.get("schema", {}), components)
+            if path.startswith("/api/v1/"):
+                _errors(operation, path, method)
+    return result
+
+
+def _errors(operation: dict, path: str, method: str) -> None:
+    wanted = {"429"} | ({"401", "403"} if operation.get("security") else set())
+    wanted |= {"404"} if "{" in path else set()
+    wanted |= {"400"} if method != "get" else set()
+    for status in sorted(wanted):
+        description, code = ERRORS[status]
+        operation["responses"].setdefault(
+            status,
+            {
+                "description": description,
+                "content": {
+                    "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Error"},
+                        "example": {"success": False, "error": description, "code": code},
+                    }
+                },
+            },
+        )

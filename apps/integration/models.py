@@ -1,0 +1,93 @@
+"""The settings of a site, and the record they begin from."""
+
+from django.db import models
+
+from apps.accounts.models import Site
+from apps.core.models import TenantModel
+
+STAGES = range(1, 8)
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def default_stages() -> list[dict]:
+    """The seven stages: `per_run_limit` 0 means none, `budget_pct` is its share of a run's credits."""
+    batches = {1: 50, 2: 1, 3: 20, 4: 1, 5: 1, 6: 1, 7: 20}
+    budget = {1: 15, 2: 10, 3: 5, 4: 40, 5: 5, 6: 20, 7: 5}
+    return [
+        {
+            "number": n,
+            "enabled": True,
+            "batch_size": batches[n],
+            "per_run_limit": 0,
+            "use_testing": False,
+            "budget_pct": budget[n],
+        }
+        for n in STAGES
+    ]
+
+
+def workdays() -> list[str]:
+    return list(WEEKDAYS[:5])
+
+
+def default_slots() -> list[dict]:
+    return [{"start": f"{h:02}:00", "end": f"{h + 1:02}:00"} for h in (9, 14, 18)]
+
+
+class SettingsFields(models.Model):
+    """What DefaultSettings and SiteSettings share: automation, stages, delays, publishing, images."""
+
+    class Frequency(models.TextChoices):
+        DAILY = "daily"
+        WEEKLY = "weekly"
+        MONTHLY = "monthly"
+
+    enabled = models.BooleanField(default=False)
+    frequency = models.CharField(max_length=10, choices=Frequency, default=Frequency.DAILY)
+    scheduled_days = models.JSONField(default=workdays)
+    scheduled_time = models.TimeField(default="02:00")
+    stages = models.JSONField(default=default_stages)
+    delay_within_stage = models.PositiveIntegerField(default=3, help_text="Seconds.")
+    delay_between_stages = models.PositiveIntegerField(default=5, help_text="Seconds.")
+    auto_approval_enabled = models.BooleanField(default=False)
+    auto_publish_enabled = models.BooleanField(default=False)
+    daily_publish_limit = models.PositiveIntegerField(default=3)
+    weekly_publish_limit = models.PositiveIntegerField(default=15)
+    monthly_publish_limit = models.PositiveIntegerField(default=50)
+    publish_days = models.JSONField(default=workdays)
+    publish_time_slots = models.JSONField(default=default_slots)
+    image_style = models.CharField(max_length=40, default="photorealistic")
+    max_images = models.PositiveSmallIntegerField(default=4)
+
+    class Meta:
+        abstract = True
+
+    def stage(self, number: int) -> dict:
+        return next(s for s in self.stages if s["number"] == number)
+
+
+class DefaultSettings(SettingsFields):
+    """One record that staff edit: what a new site's settings begin from."""
+
+    singleton = models.BooleanField(default=True, unique=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "default settings"
+        constraints = [models.CheckConstraint(condition=models.Q(singleton=True), name="one_default_settings")]
+
+    def __str__(self) -> str:
+        return "Default settings"
+
+
+class SiteSettings(SettingsFields, TenantModel):
+    """All settings of a site, one record."""
+
+    site = models.OneToOneField(Site, on_delete=models.CASCADE, related_name="settings")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "site settings"
+
+    def __str__(self) -> str:
+        return f"Settings of {self.site_id}"

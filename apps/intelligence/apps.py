@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class IntelligenceConfig(AppConfig):
+    name = "apps.intelligence"

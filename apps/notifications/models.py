@@ -1,0 +1,59 @@
+from django.conf import settings
+from django.db import models
+
+from apps.core.models import TenantModel
+
+
+class Notification(TenantModel):
+    """What an account is told in the app. `user` set: only that user's."""
+
+    tenant_site = None
+
+    class Severity(models.TextChoices):
+        INFO = "info"
+        SUCCESS = "success"
+        WARNING = "warning"
+        ERROR = "error"
+
+    class Type(models.TextChoices):
+        AI_CLUSTER_COMPLETE = "ai_cluster_complete"
+        AI_CLUSTER_FAILED = "ai_cluster_failed"
+        AI_IDEAS_COMPLETE = "ai_ideas_complete"
+        AI_IDEAS_FAILED = "ai_ideas_failed"
+        AI_CONTENT_COMPLETE = "ai_content_complete"
+        AI_CONTENT_FAILED = "ai_content_failed"
+        AI_IMAGES_COMPLETE = "ai_images_complete"
+        AI_IMAGES_FAILED = "ai_images_failed"
+        AI_PROMPTS_COMPLETE = "ai_prompts_complete"
+        AI_PROMPTS_FAILED = "ai_prompts_failed"
+        CONTENT_READY_REVIEW = "content_ready_review"
+        CONTENT_PUBLISHED = "content_published"
+        CONTENT_PUBLISH_FAILED = "content_publish_failed"
+        WORDPRESS_SYNC_SUCCESS = "wordpress_sync_success"
+        WORDPRESS_SYNC_FAILED = "wordpress_sync_failed"
+        CREDITS_LOW = "credits_low"
+        CREDITS_DEPLETED = "credits_depleted"
+        SITE_SETUP_COMPLETE = "site_setup_complete"
+        KEYWORDS_IMPORTED = "keywords_imported"
+        SYSTEM_INFO = "system_info"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    notification_type = models.CharField(max_length=30, choices=Type)
+    severity = models.CharField(max_length=10, choices=Severity)
+    title = models.CharField(max_length=120)
+    message = models.CharField(max_length=1000)
+    is_read = models.BooleanField(default=False)
+    read_at = models.DateTimeField(null=True)
+    action_label = models.CharField(max_length=60, blank=True)
+    action_url = models.CharField(max_length=300, blank=True)
+    metadata = models.JSONField(default=dict)
+    key = models.CharField(max_length=200, null=True, help_text="The same key twice in an account is one notification.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["account", "key"], name="notification_key")]
+        indexes = [models.Index(fields=["account", "-created_at"], name="notification_account")]
+
+    def __str__(self) -> str:
+        return self.title

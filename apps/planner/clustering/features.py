@@ -1,0 +1,116 @@
+"""What a keyword looks like: a dense vector of its meaning and a sparse one of its words and letters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from .text import singular, words
+
+MEANING, WORDING = 0.5, 0.25  # similarity = .5 * meaning + .25 * words + .25 * letters
+LETTERS = 3
+
+
+@dataclass(frozen=True)
+class Features:
+    """`meaning`: n x 256 float32, unit rows (zero where nothing is known). `wording`: n x features CSR, float32,
+    scaled so that a row product is the share of words and letters in the similarity."""
+
+    meaning: np.ndarray
+    wording: sparse.csr_matrix
+
+
+def build_features(texts: Sequence[str]) -> Features:
+    """Features of normalised, non-empty `texts`. Weights depend on the whole set, not on its order."""
+    vocabulary, counts, first, second = _count_words(texts)
+    vectors, tokens = _word_vectors(vocabulary)
+    meaning = (counts @ vectors) / np.maximum(counts @ tokens, 1)[:, None]
+    meaning -= meaning.mean(axis=0, dtype=np.float64).astype(np.float32)
+    wording = sparse.hstack(
+        [_tfidf(_word_features(vocabulary, counts, first, second)), _tfidf(counts @ _letters(vocabulary))],
+        format="csr",
+    )
+    wording *= np.float32(np.sqrt(WORDING))
+    return Features(unit_rows(meaning), wording)
+
+
+def unit_rows(matrix: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    # A row that is only rounding noise after centring (one keyword, or all alike) says nothing.
+    return np.where(norms > 1e-5, matrix / np.maximum(norms, 1e-5), 0).astype(np.float32)
+
+
+def _count_words(texts: Sequence[str]):
+    """(vocabulary, n x words count matrix, and for each neighbouring pair of words (row, word) and its successor)."""
+    split = [words(text) for text in texts]
+    vocabulary = sorted(set(chain.from_iterable(split)))
+    number = {word: i for i, word in enumerate(vocabulary)}
+    lengths = np.fromiter(map(len, split), np.int64, len(split))
+    flat = np.fromiter((number[word] for word in chain.from_iterable(split)), np.int64, int(lengths.sum()))
+    rows = np.repeat(np.arange(len(split)), lengths)
+    counts = _count_matrix(rows, flat, (len(split), len(vocabulary)))
+    inside = rows[1:] == rows[:-1]
+    return vocabulary, counts, (rows[:-1][inside], flat[:-1][inside]), flat[1:][inside]
+
+
+def _count_matrix(rows, columns, shape) -> sparse.csr_matrix:
+    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+
+
+def _word_features(vocabulary, counts, first, second) -> sparse.csr_matrix:
+    """Counts of words and of pairs of neighbouring words, plurals folded."""
+    stems = sorted({singular(word) for word in vocabulary})
+    number = {stem: i for i, stem in enumerate(stems)}
+    fold = np.array([number[singular(word)] for word in vocabulary], np.int64)
+    rows, left = first
+    pairs, columns = np.unique(fold[left] * len(stems) + fold[second], return_inverse=True)
+    folding = _count_matrix(np.arange(len(vocabulary)), fold, (len(vocabulary), len(stems)))
+    return sparse.hstack([counts @ folding, _count_matrix(rows, columns, (counts.shape[0], len(pairs)))], format="csr")
+
+
+def _letters(vocabulary) -> sparse.csr_matrix:
+    """words x letter n-grams, word boundaries counted as letters. Counted once a word, not once a keyword."""
+    number: dict[str, int] = {}
+    rows, columns = [], []
+    for row, word in enumerate(vocabulary):
+        padded = f" {word} "
+        for start in range(max(len(padded) - LETTERS, 0) + 1):
+            rows.append(row)
+            columns.append(number.setdefault(padded[start : start + LETTERS], len(number)))
+    return _count_matrix(np.array(rows, np.int64), np.array(columns, np.int64), (len(vocabulary), len(number)))
+
+
+def _tfidf(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    return TfidfTransformer(sublinear_tf=True).fit_transform(counts).astype(np.float32)
+
+
+def _word_vectors(vocabulary: Sequence[str]):
+    """(words x 256 sums of token vectors, tokens per word)."""
+    table, tokenizer = _static_model()
+    encoded = [e.ids for e in tokenizer.encode_batch(list(vocabulary), add_special_tokens=False)]
+    tokens = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    flat = np.fromiter(chain.from_iterable(encoded), np.int64, int(tokens.sum()))
+    rows = np.repeat(np.arange(len(encoded)), tokens)
+    return _count_matrix(rows, flat, (len(encoded), len(table))) @ table, tokens.astype(np.float32)
+
+
+@cache
+def _static_model():
+    """The 32,000 x 256 token vectors and the tokenizer that the wordllama wheel ships as files; its code, which
+    wants to download models, is never run."""
+    from safetensors.numpy import load_file
+    from tokenizers import Tokenizer
+
+    root = Path(find_spec("wordllama").origin).parent
+    table = load_file(root / "weights" / "l2_supercat_256.safetensors")["embedding.weight"].astype(np.float32)
+    tokenizer = Tokenizer.from_file(str(root / "tokenizers" / "l2_supercat_tokenizer_config.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return table, tokenizer

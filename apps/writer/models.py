@@ -1,0 +1,148 @@
+"""Writing tasks, the articles, and their images."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from apps.accounts.models import Sector, Site
+from apps.core.models import TenantModel
+from apps.planner.models import Cluster, ContentIdea, ContentType, Keyword, Structure
+
+
+class Task(TenantModel):
+    """An article to be written."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        IN_PROGRESS = "in_progress"
+        COMPLETED = "completed"
+        FAILED = "failed"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="tasks")
+    sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="tasks")
+    cluster = models.ForeignKey(Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks")
+    idea = models.OneToOneField(ContentIdea, null=True, blank=True, on_delete=models.SET_NULL, related_name="task")
+    title = models.CharField(max_length=300)
+    description = models.TextField(blank=True)
+    content_type = models.CharField(max_length=14, choices=ContentType, default=ContentType.POST)
+    structure = models.CharField(max_length=14, choices=Structure, default=Structure.ARTICLE)
+    keywords = models.ManyToManyField(Keyword, blank=True, related_name="tasks")
+    outline = models.JSONField(default=list, blank=True)
+    word_count = models.PositiveIntegerField(default=1200)
+    status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["site", "status"], name="task_site_status")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Content(TenantModel):
+    """An article. Publishing reads it; only the target's answer makes it published."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        REVIEW = "review"
+        APPROVED = "approved"
+        PUBLISHED = "published"
+
+    class SiteStatus(models.TextChoices):
+        NOT_PUBLISHED = "not_published"
+        SCHEDULED = "scheduled"
+        PUBLISHING = "publishing"
+        PUBLISHED = "published"
+        FAILED = "failed"
+
+    content_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Names it at a target.")
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="content")
+    sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="content")
+    cluster = models.ForeignKey(Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="content")
+    task = models.OneToOneField(Task, null=True, blank=True, on_delete=models.SET_NULL, related_name="content")
+    title = models.CharField(max_length=300)
+    slug = models.CharField(max_length=200)
+    html = models.TextField(blank=True)
+    excerpt = models.TextField(blank=True)
+    meta_title = models.CharField(max_length=200, blank=True)
+    meta_description = models.CharField(max_length=400, blank=True)
+    primary_keyword = models.CharField(max_length=500, blank=True)
+    secondary_keywords = models.JSONField(default=list, blank=True)
+    categories = models.JSONField(default=list, blank=True)
+    tags = models.JSONField(default=list, blank=True)
+    content_type = models.CharField(max_length=14, choices=ContentType, default=ContentType.POST)
+    structure = models.CharField(max_length=14, choices=Structure, default=Structure.ARTICLE)
+    word_count = models.PositiveIntegerField(default=0)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    site_status = models.CharField(max_length=14, choices=SiteStatus, default=SiteStatus.NOT_PUBLISHED)
+    images_planned = models.BooleanField(default=False, help_text="Its image prompts were made.")
+    external_id = models.CharField(max_length=60, blank=True)
+    external_url = models.URLField(max_length=600, blank=True)
+    scheduled_publish_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    model = models.CharField(max_length=120, blank=True, help_text="Who wrote it: provider/model; empty: a person.")
+    approved_by = models.CharField(max_length=120, blank=True, help_text="The user's address, or `automation`.")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "content"
+        constraints = [models.UniqueConstraint(fields=["site", "slug"], name="content_slug")]
+        indexes = [
+            models.Index(fields=["site", "status"], name="content_site_status"),
+            models.Index(
+                fields=["scheduled_publish_at"], name="content_due", condition=models.Q(site_status="scheduled")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+def image_path(image: "Image", name: str) -> str:
+    return f"images/{image.account_id}/{image.content_id}/{name}"
+
+
+class Image(TenantModel):
+    """A picture of an article. `position` counts within its kind; in-article ones stand under that h2."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        GENERATED = "generated"
+        FAILED = "failed"
+
+    class Kind(models.TextChoices):
+        FEATURED = "featured"
+        IN_ARTICLE = "in_article"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="images")
+    content = models.ForeignKey(Content, on_delete=models.CASCADE, related_name="images")
+    kind = models.CharField(max_length=10, choices=Kind)
+    position = models.PositiveSmallIntegerField(default=0)
+    prompt = models.TextField(blank=True)
+    alt = models.CharField(max_length=300, blank=True)
+    caption = models.CharField(max_length=300, blank=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    file = models.FileField(upload_to=image_path, max_length=300, blank=True)
+    mime = models.CharField(max_length=40, blank=True)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    model = models.CharField(max_length=120, blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["content_id", "kind", "position", "id"]
+        constraints = [models.UniqueConstraint(fields=["content", "kind", "position"], name="image_once")]
+        indexes = [models.Index(fields=["site", "status"], name="image_site_status")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.position} of {self.content_id}"

@@ -1,0 +1,340 @@
+"""All settings, in one file, driven by the environment. `.env.example` documents every variable.
+
+With neither DATABASE_URL nor CELERY_BROKER_URL set, the embedded PostgreSQL and Valkey are used (and started),
+and the secrets that a production set-up must bring are the generated ones of the embedded run.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from celery.schedules import crontab
+from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
+
+from config import embedded
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+# --- The services: real ones by URL, else the embedded ones -------------------------------------------------------
+_needs_database = not env.str("DATABASE_URL", "")
+_needs_broker = not env.str("CELERY_BROKER_URL", "")
+EMBEDDED = embedded.ensure(database=_needs_database, broker=_needs_broker) if _needs_database or _needs_broker else None
+
+
+def secret(name: str, embedded_name: str) -> str:
+    """A secret of the environment; the generated one only where the embedded database is used."""
+    value = env.str(name, "")
+    if value:
+        return value
+    if _needs_database and EMBEDDED is not None:
+        return getattr(EMBEDDED, embedded_name)
+    raise ImproperlyConfigured(f"Set {name}: there is no default for it with a database of your own.")
+
+
+# --- Django -------------------------------------------------------------------------------------------------------
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = secret("SECRET_KEY", "secret_key")
+FIELD_ENCRYPTION_KEYS = [k for k in secret("FIELD_ENCRYPTION_KEYS", "field_encryption_key").split(",") if k]
+PORT = env.int("PORT", 8000)
+PUBLIC_URL = env.str("PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "apps.core",
+    "apps.accounts",
+    "apps.notifications",
+    "apps.billing",
+    "apps.system",
+    "apps.parsing",
+    "apps.intelligence",
+    "apps.planner",
+    "apps.writer",
+    "apps.linker",
+    "apps.optimizer",
+    "apps.integration",
+    "apps.publisher",
+    "apps.automation",
+]
+
+MIDDLEWARE = [
+    "apps.core.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.core.middleware.ApiMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        **(env.db("DATABASE_URL") if not _needs_database else env.db_url_config(EMBEDDED.database_url)),
+        "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 600),
+        "CONN_HEALTH_CHECKS": True,
+        "ATOMIC_REQUESTS": False,
+        "OPTIONS": {"connect_timeout": 5, "application_name": "igny8"},
+        # Several test runs side by side need a database each.
+        "TEST": {"NAME": env.str("TEST_DB_NAME", "test_igny8")},
+    }
+}
+
+# --- Accounts and passwords ---------------------------------------------------------------------------------------
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", 15))
+REFRESH_TOKEN_LIFETIME = timedelta(days=env.int("REFRESH_TOKEN_DAYS", 14))
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
+    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
+    "SIGNING_KEY": env.str("JWT_SIGNING_KEY", "") or SECRET_KEY,
+    "ALGORITHM": "HS256",
+    "ISSUER": "igny8",
+}
+
+# --- Security -----------------------------------------------------------------------------------------------------
+# Secure unless the product is served on plain http, as the embedded run on loopback is.
+HTTPS = env.bool("HTTPS", PUBLIC_URL.startswith("https://"))
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", False) else None
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 1 if env.bool("BEHIND_PROXY", False) else 0)
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^api/v1/system/health/$"]
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "apps.core.errors.csrf_failure"
+INTERNAL_API_TOKEN = [t.strip() for t in env.str("INTERNAL_API_TOKEN", "").split(",") if t.strip()]
+if not INTERNAL_API_TOKEN and _needs_database and EMBEDDED is not None:
+    INTERNAL_API_TOKEN = [EMBEDDED.internal_api_token]
+OUTBOUND_ALLOW_PRIVATE = env.list("OUTBOUND_ALLOW_PRIVATE", default=[])
+# An ingest batch may be 64 MiB; every other body is held to MAX_BODY_BYTES by the middleware.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", 10 * 1024 * 1024)
+MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", 200 * 1024 * 1024)
+
+# --- Files --------------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT", str(embedded.state_dir() / "static")).__str__()
+MEDIA_URL = "/media/"
+MEDIA_ROOT = env.str("MEDIA_ROOT", str(embedded.state_dir() / "media"))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- Mail ---------------------------------------------------------------------------------------------------------
+EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Igny8 <no-reply@localhost>")
+
+# --- The API ------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.accounts.authentication.BearerAuthentication",
+        "apps.accounts.authentication.ApiKeyAuthentication",
+        "apps.accounts.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.core.permissions.TenantPermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["apps.core.ratelimit.ScopedRateLimit"],
+    "DEFAULT_RENDERER_CLASSES": ["apps.core.renderers.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["apps.core.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "apps.core.pagination.PagePagination",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "apps.core.filters.SearchFilter",
+        "apps.core.filters.OrderingFilter",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "apps.core.schema.TenantSchema",
+    "EXCEPTION_HANDLER": "apps.core.errors.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "DATETIME_FORMAT": "iso-8601",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+# Requests a minute, counted per account or key, without one per address. 0 turns a scope off.
+RATE_LIMITS = {
+    "ai": env.int("RATE_LIMIT_AI", 60),
+    "content": env.int("RATE_LIMIT_CONTENT", 100),
+    "auth": env.int("RATE_LIMIT_AUTH", 20),
+    "general": env.int("RATE_LIMIT_GENERAL", 300),
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Igny8 API",
+    "DESCRIPTION": "From keywords to published articles. Every JSON answer but a list is "
+    '`{"success": true, "data": …}`; a list is `{"count", "next", "previous", "results"}`; an error is '
+    '`{"success": false, "error", "code", "details"?}`.',
+    "VERSION": "1.8.4",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v1/[a-z-]+",
+    "PREPROCESSING_HOOKS": ["apps.core.schema.only_canonical_routes"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.core.schema.envelope"],
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+# --- Jobs ---------------------------------------------------------------------------------------------------------
+JOB_LEASE_SECONDS = env.float("JOB_LEASE_SECONDS", 20)
+JOB_RENEW_SECONDS = env.float("JOB_RENEW_SECONDS", 5)
+JOB_SWEEP_SECONDS = env.float("JOB_SWEEP_SECONDS", 5)
+# kind -> the function that does it, the one that hears of its failure, and the queue (apps.core.queues.Queue).
+JOB_KINDS: dict[str, dict] = {
+    "keywords.upload": {
+        "run": "apps.planner.tasks.run_upload",
+        "on_failed": "apps.planner.tasks.upload_failed",
+        "queue": "default",
+    },
+    "clusters.auto": {
+        "run": "apps.planner.tasks.run_auto_cluster",
+        "on_failed": "apps.planner.tasks.auto_cluster_failed",
+        "queue": "ai",
+    },
+    "ideas.generate": {
+        "run": "apps.planner.tasks.run_generate_ideas",
+        "on_failed": "apps.planner.tasks.generate_ideas_failed",
+        "queue": "ai",
+    },
+    "content.generate": {
+        "run": "apps.writer.tasks.run_generate_content",
+        "on_failed": "apps.writer.tasks.generate_content_failed",
+        "queue": "ai",
+    },
+    "images.generate": {
+        "run": "apps.writer.tasks.run_generate_images",
+        "on_failed": "apps.writer.tasks.generate_images_failed",
+        "queue": "images",
+    },
+    "images.regenerate": {
+        "run": "apps.writer.tasks.run_regenerate_image",
+        "on_failed": "apps.writer.tasks.regenerate_image_failed",
+        "queue": "images",
+    },
+    "content.publish": {
+        "run": "apps.publisher.tasks.run_publish",
+        "on_failed": "apps.publisher.tasks.publish_failed",
+        "queue": "publish",
+    },
+    "automation.run": {
+        "run": "apps.automation.tasks.run_run",
+        "on_failed": "apps.automation.tasks.run_failed",
+        "queue": "ai",
+    },
+}
+
+# --- Celery -------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or EMBEDDED.broker_url
+_quorum = CELERY_BROKER_URL.startswith(("amqp://", "amqps://", "pyamqp://"))
+CELERY_TASK_QUEUES = [
+    Queue(name, queue_arguments={"x-queue-type": "quorum"} if _quorum else None)
+    for name in ("default", "ai", "images", "publish", "sync", "parsing")
+]
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _quorum else "classic"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 3600
+CELERY_TASK_SOFT_TIME_LIMIT = 3540
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"confirm_publish": True}
+    if _quorum
+    # Redelivery after a SIGKILL must not wait for the default restore interval; the visibility time-out must
+    # stay above the longest task.
+    else {"visibility_timeout": 7200, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
+)
+CELERY_BEAT_SCHEDULE = {
+    "jobs-sweep": {"task": "apps.core.tasks.sweep_jobs", "schedule": JOB_SWEEP_SECONDS},
+    "credits-sweep": {"task": "apps.billing.tasks.sweep_holds", "schedule": 60.0},
+    "core-cleanup": {"task": "apps.core.tasks.clean_up", "schedule": crontab(minute=17, hour=3)},
+    "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
+    "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
+}
+
+# --- AI -----------------------------------------------------------------------------------------------------------
+OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
+OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", "")
+AI_TEXT_MODEL = env.str("AI_TEXT_MODEL", "")
+AI_IMAGE_MODEL = env.str("AI_IMAGE_MODEL", "")
+# Calls at a time to one provider, over all processes.
+AI_CONCURRENCY = {"openai": env.int("AI_CONCURRENCY_OPENAI", 16), "offline": env.int("AI_CONCURRENCY_OFFLINE", 2)}
+AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
+
+# --- Logs ---------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "apps.core.middleware.RequestIdFilter"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "django.server": {"level": "ERROR"},
+    },
+}
+
+UNFOLD = {"SITE_TITLE": "Igny8", "SITE_HEADER": "Igny8", "SITE_SYMBOL": "rocket_launch"}

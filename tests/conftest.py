@@ -1,0 +1,87 @@
+"""Alice and Bob: two accounts, each with an owner, a site and a sector. What is Alice's does not exist for Bob."""
+
+from dataclasses import dataclass
+
+import pytest
+from django.conf import settings as django_settings
+from rest_framework.test import APIClient
+
+from apps.accounts.models import Account, Sector, Site, User
+from apps.accounts.services.sessions import session_open
+from tests.factories import AccountFactory, SectorFactory, SiteFactory, UserFactory
+
+
+def client_of(user: User) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {session_open(user=user)['access']}")
+    return client
+
+
+@dataclass
+class Actor:
+    """One account, as seen by one of its users."""
+
+    account: Account
+    user: User
+    site: Site
+    sector: Sector
+    client: APIClient
+
+    def as_role(self, role: str, **fields) -> APIClient:
+        """A client of another user of the account, with this role."""
+        return client_of(UserFactory(account=self.account, role=role, **fields))
+
+
+def _actor(name: str) -> Actor:
+    account = AccountFactory(name=name)
+    user = UserFactory(account=account, email=f"{name.lower()}@example.com", first_name=name)
+    site = SiteFactory(account=account, name=f"{name}'s site", slug=f"{name.lower()}-site")
+    return Actor(account, user, site, SectorFactory(site=site), client_of(user))
+
+
+@pytest.fixture
+def alice(db) -> Actor:
+    return _actor("Alice")
+
+
+@pytest.fixture
+def bob(db) -> Actor:
+    return _actor("Bob")
+
+
+@pytest.fixture
+def anonymous() -> APIClient:
+    return APIClient()
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_tests(settings, tmp_path):
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.RATE_LIMITS = dict.fromkeys(django_settings.RATE_LIMITS, 100_000)
+    settings.STORAGES = {
+        **django_settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture
+def run_jobs(monkeypatch):
+    """Runs the jobs that wait, in this process, as a worker would: claimed, leased, ended. Returns those that ended."""
+    from apps.core import jobs
+    from apps.core.models import Job
+
+    monkeypatch.setattr(jobs, "enqueue", lambda job_id, kind: None)
+
+    def run() -> list[Job]:
+        ended = []
+        while waiting := list(Job.objects.filter(state="pending").exclude(pk__in=ended).values_list("pk", flat=True)):
+            for pk in waiting:
+                jobs.execute(pk)
+                ended.append(pk)
+        return list(Job.objects.filter(pk__in=ended).order_by("created_at"))
+
+    return run
+
+
