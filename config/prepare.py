@@ -1,4 +1,4 @@
-"""python -m config.prepare: bring database and static files to the state that this code needs.
+"""python -m config.prepare [static]: bring database and static files to the state that this code needs.
 
 What a release runs before its processes start, and `make run` each time: quick when there is nothing to do.
 """
@@ -18,6 +18,9 @@ from django.db import OperationalError
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
+    if sys.argv[1:] == ["static"]:  # as an image is built, where there is no database
+        collect_static()
+        return 0
     try:
         call_command("migrate", interactive=False, verbosity=1 if sys.stdout.isatty() else 0)
         collect_static()
@@ -36,7 +39,7 @@ def collect_static() -> None:
     for finder in get_finders():
         for path, storage in finder.list([]):
             found = Path(storage.path(path)).stat()
-            digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+            digest.update(f"{path} {found.st_size} {int(found.st_mtime)}\n".encode())
     stamp = Path(settings.STATIC_ROOT) / ".collected"
     if stamp.exists() and stamp.read_text() == digest.hexdigest():
         return

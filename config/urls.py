@@ -20,6 +20,7 @@ api = [
     path("planner/", include("apps.planner.urls")),
     path("publisher/", include("apps.publisher.urls")),
     path("system/", include("apps.system.urls")),
+    path("system/", include("apps.intelligence.urls")),  # the models are intelligence's
     path("writer/", include("apps.publisher.writer_urls")),
     path("writer/", include("apps.writer.urls")),
 ]

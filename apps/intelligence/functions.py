@@ -27,7 +27,7 @@ class BadTemplate(ValueError):
 
 @dataclass(frozen=True)
 class Function:
-    """`variables` are the names in `inputs` that a template may use; users know the prompt by `prompt_type`."""
+    """`variables` are the inputs that a template may use; users know the prompt by `prompt_type`."""
 
     name: str
     prompt_type: str

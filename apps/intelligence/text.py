@@ -8,14 +8,14 @@ _JOINERS = "\u200d\ufe0e\ufe0f"
 
 
 def shorten(text: str, limit: int) -> str:
-    """`text` in one line of at most `limit` characters, cut between words where there are any, with an ellipsis."""
+    """`text` in one line of at most `limit` characters, cut between words if possible, with an ellipsis."""
     text = " ".join(text.split())
     if len(text) <= limit:
         return text
     end = limit - 1
     if (space := text.rfind(" ", limit // 2, limit)) > 0:
         end = space
-    while end > 1 and _belongs_together(text[end - 1], text[end]):
+    while end > 1 and _tears(text, end):
         end -= 1
     return text[:end].rstrip(" ,;:-–—") + "…"
 
@@ -29,12 +29,19 @@ def slug(text: str) -> str:
     )
 
 
-def _belongs_together(before: str, after: str) -> bool:
-    """Whether a cut here would tear an emoji, a flag or an accented letter."""
+def _tears(text: str, end: int) -> bool:
+    """Whether a cut before `text[end]` would tear an emoji, a flag or an accented letter."""
+    after = text[end]
+    if _is_flag_half(after):
+        halves = next((n for n, c in enumerate(reversed(text[:end])) if not _is_flag_half(c)), end)
+        return halves % 2 == 1
     return (
         unicodedata.combining(after) > 0
         or after in _JOINERS
-        or before == "\u200d"
+        or text[end - 1] == "\u200d"
         or "\U0001f3fb" <= after <= "\U0001f3ff"
-        or ("\U0001f1e6" <= before <= "\U0001f1ff" and "\U0001f1e6" <= after <= "\U0001f1ff")
     )
+
+
+def _is_flag_half(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"

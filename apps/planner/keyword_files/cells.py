@@ -15,7 +15,7 @@ MAX_VOLUME = 2_147_483_647  # a database integer
 MAX_CPC = Decimal(1_000_000)
 
 UNKNOWN = frozenset(
-    ("", "-", "--", "–", "—", "?", "n/a", "na", "n.a.", "#n/a", "nan", "none", "null", "unknown", "no data")  # noqa: RUF001
+    ("", "-", "--", "–", "—", "?", "n/a", "na", "n.a.", "#n/a", "nan", "none", "null", "unknown", "no data")
 )
 
 # All but tab, line feed, vertical tab, form feed, carriage return and next line, which are white space.
@@ -25,8 +25,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _INVISIBLE = dict.fromkeys(
     [0xAD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF]
 )
-_STRAIGHT = str.maketrans(dict.fromkeys("‘’‚‛", "'") | dict.fromkeys("“”„‟", '"'))  # noqa: RUF001
-_KEY_QUOTES = str.maketrans(dict.fromkeys("‘’‚‛ʼ′´", "'") | dict.fromkeys("“”„‟″", '"'))  # noqa: RUF001
+_STRAIGHT = str.maketrans(dict.fromkeys("‘’‚‛", "'") | dict.fromkeys("“”„‟", '"'))
+_KEY_QUOTES = str.maketrans(dict.fromkeys("‘’‚‛ʼ′´", "'") | dict.fromkeys("“”„‟″", '"'))
 
 
 class CellError(ValueError):
@@ -85,7 +85,7 @@ _GROUPED = re.compile(
 _PLAIN = re.compile(r"(?P<whole>\d{1,15})(?:[.,](?P<part>\d{1,20}))?")
 _ABBREVIATED = re.compile(r"(\d{1,6}(?:[.,]\d{1,2})?) ?([kmb])")
 _UNITS = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
-_RANGE = re.compile(r"(?P<low>[^–—‒−-]+?) ?(?:[–—‒−-]|\bto\b) ?(?P<high>[^–—‒−-]+)")  # noqa: RUF001
+_RANGE = re.compile(r"(?P<low>[^–—‒−-]+?) ?(?:[–—‒−-]|\bto\b) ?(?P<high>[^–—‒−-]+)")
 
 
 # Cells repeat: a million rows hold some thousand different ones. Typed, for 1 and True are one key.
@@ -93,7 +93,7 @@ _remembered = lru_cache(maxsize=16_384, typed=True)
 
 
 def _fold(cell: object) -> str:
-    return " ".join(str(cell).replace("’", "'").split()).casefold()  # noqa: RUF001
+    return " ".join(str(cell).replace("’", "'").split()).casefold()
 
 
 def _is_number(cell: object) -> bool:
@@ -191,7 +191,7 @@ def _countries() -> dict[str, str]:
 
 @_remembered
 def country_of(cell: object) -> str | None:
-    """ISO 3166 alpha-2, from such a code, one of three letters, an English name or a database (`mobile-us`)."""
+    """ISO 3166 alpha-2, from a code, an English name or a database (`mobile-us`)."""
     if cell is None or (text := _fold(cell)) in UNKNOWN - {"na"}:  # "na" is Namibia
         return None
     code = _countries().get(text.removeprefix("mobile-").removesuffix("-mobile"))
@@ -212,7 +212,7 @@ _NOT_INTENTS = {"branded", "non-branded", "local", "non-local"}  # stand in the 
 
 @_remembered
 def intent_of(cell: object, *, codes: bool = False) -> str:
-    """The first search intent of the cell, '' if it names none. `codes`: digits are those of the Semrush API."""
+    """The first search intent of the cell, '' if it names none. `codes`: digits are the Semrush API's."""
     if cell is None or (text := _fold(cell)) in UNKNOWN:
         return ""
     words = [word.strip() for word in re.split(r"[,;|/]", text)]

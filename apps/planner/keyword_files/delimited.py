@@ -143,7 +143,7 @@ _ALPHABETS = (
     "éëïèöüá",
     "àçéèíïóòúü·",
 )
-_TYPOGRAPHY = set("–—‘’“”„…•€£°®™«»\xa0")  # noqa: RUF001
+_TYPOGRAPHY = set("–—‘’“”„…•€£°®™«»\xa0")
 
 
 def _is_surely_cp1252(sample: bytes) -> bool:

@@ -111,8 +111,8 @@ class KeywordFile:
 
         The first call reads the file twice: of two rows with one keyword in one country the better stays (an
         exact volume before an estimate, then the larger, then the first), and that is known only at the end.
-        Memory holds one key per keyword during the first pass, then the lines of the duplicates. Do not run two
-        iterations at the same time. Raises UnreadableKeywordFile if a workbook turns out damaged.
+        Memory holds one key per keyword during the first pass, then the lines of the duplicates. Do not run
+        two iterations at the same time. Raises UnreadableKeywordFile if a workbook turns out damaged.
         """
         return _without_repeats((self._row(row) for row in self._filled()), self._repeats)
 
@@ -246,9 +246,9 @@ def read_keywords(
 ) -> KeywordFile:
     """Open a keyword file.
 
-    `file` is bytes or an open binary file; one that cannot seek is read into memory. `name` is the name it was
-    uploaded under. `country` is the market of rows that name none; without it the market in the name of a
-    Semrush export counts. Raises UnreadableKeywordFile, and CellError (a ValueError) for an unknown `country`.
+    `file` is bytes or an open binary file; one that cannot seek is read into memory. `name` is the name it
+    was uploaded under. `country` is the market of rows that name none; without it the market in the name of a
+    Semrush export counts. Raises UnreadableKeywordFile, and CellError (a ValueError) if `country` is unknown.
     """
     default = country_of(country)
     if isinstance(file, bytes):

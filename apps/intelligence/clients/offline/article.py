@@ -35,8 +35,8 @@ _SEARCHERS = {
     ],
 }
 _ANSWERS = {
-    "how": "List the few steps that lead there, or name what it depends on; link to the section with the details.",
-    "what": "Give a definition in one sentence, then the one thing that is most often confused with it.",
+    "how": "List the steps that lead there, or name what it depends on; link to the details.",
+    "what": "Answer in one sentence, then name what is most often confused with it.",
     "why": "Name the main reason first, then the circumstances in which another one applies.",
     "when": "Name the occasion or period, and the signs by which the reader sees that it has come.",
     "where": "Name the places, and what distinguishes them from one another.",
@@ -44,7 +44,9 @@ _ANSWERS = {
     "which": "Give one recommendation for each kind of reader, with the reason.",
     "can": "Begin with yes, no or it depends, then say on what it depends.",
 }
-_ANSWERS |= dict.fromkeys(("is", "are", "do", "does", "should", "could", "will", "would", "did"), _ANSWERS["can"])
+_ANSWERS |= dict.fromkeys(
+    ("is", "are", "do", "does", "should", "could", "will", "would", "did"), _ANSWERS["can"]
+)
 _ANSWER = "Answer in two or three sentences that can be understood without the rest of the page."
 _PAGES = {"landing_page": "landing page", "product_page": "product page"}
 
@@ -53,7 +55,12 @@ def article(inputs: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     """The answer of the function "content". Every number in it stands in `inputs`."""
     keywords = read(inputs.get("keywords"))
     title = clean(inputs.get("title"))
-    primary = clean(inputs.get("primary_keyword")) or (keywords[0].text if keywords else "") or title or "this topic"
+    primary = (
+        clean(inputs.get("primary_keyword"))
+        or (keywords[0].text if keywords else "")
+        or title
+        or "this topic"
+    )
     title = title or headline(primary)
     english = is_english(inputs.get("language"))
     structure = clean(inputs.get("structure")) or "article"
@@ -75,15 +82,17 @@ def article(inputs: dict[str, Any], rng: random.Random) -> dict[str, Any]:
             break
         body += _section(section, searchers)
     body += closing
-    notice = _notice(inputs, english, target, target > _words(body) + 60)
+    notice = _notice(inputs, english, target, _words(body) * 1.1 < target)
     secondary = [keyword.text for keyword in others]
     searched = ", ".join(secondary[:4])
     return {
         "title": shorten(title, 300),
         "slug": slug(primary if 0 < len(primary) <= 80 else title),
-        "excerpt": shorten(f"Offline draft on {primary}" + (f": it answers {searched}." if searched else "."), 300),
+        "excerpt": shorten(
+            f"Offline draft on {primary}" + (f": it answers {searched}." if searched else "."), 300
+        ),
         "meta_title": _meta_title(title, primary, clean(inputs.get("site_name"))),
-        "meta_description": shorten(f"{title}: {searched}." if searched else f"{title}: {structure}.", 155),
+        "meta_description": shorten(f"{title}. {headline(searched)}." if searched else title, 155),
         "primary_keyword": shorten(primary, 500),
         "secondary_keywords": [shorten(text, 500) for text in secondary[:LISTED]],
         "categories": [shorten(clean(inputs.get("sector")) or headline(primary), 100)],
@@ -94,18 +103,23 @@ def article(inputs: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 
 def _notice(inputs: dict, english: bool, target: int, short: bool) -> str:
     said = (
-        "This text was put together from the keywords of its cluster without a language model. It is a brief, not a "
-        "finished article: it names what readers search for and what each section must answer, and it states no "
-        "facts. An editor has to write the answers, check them against sources, and delete this paragraph and all "
+        "This text was put together from the keywords of its cluster without a language model. It is a "
+        "brief, not a "
+        "finished article: it names what readers search for and what each section must answer, and it "
+        "states no "
+        "facts. An editor has to write the answers, check them against sources, and delete this paragraph "
+        "and all "
         "notes marked “To write” before anything is published."
     )
     if short:
         said += (
-            f" It is shorter than the {target} words that were asked for: what is missing are the facts, and filling "
+            f" It is shorter than the {target} words that were asked for: what is missing are the facts, "
+            f"and filling "
             "up would not help a reader."
         )
     if not english:
-        said += f" The notes are in English; the article is to be written in the language “{clean(inputs['language'])}”."
+        language = clean(inputs["language"])
+        said += f" The notes are in English; the article is to be written in the language “{language}”."
     return f"<p><strong>Offline draft.</strong> {escape(said, quote=False)}</p>"
 
 
@@ -115,7 +129,9 @@ def _opening(title: str, primary: str, keywords: list[Keyword], structure: str) 
     said = f"This {escape(kind, quote=False)} is about {_strong(primary)}{_searched(volume)}. "
     said += "Its first paragraph should say in plain words what the reader will know or have at the end"
     said += f", and keep the promise of the title “{escape(title, quote=False)}”."
-    tone = "Write for someone who has just typed these words and has several other results open beside this one."
+    tone = (
+        "Write for someone who has just typed these words and has several other results open beside this one."
+    )
     return [f"<p>{said}</p>", f"<p>{tone}</p>"]
 
 
@@ -133,7 +149,7 @@ def _section(section: Section, searchers: dict[str, list[str]]) -> list[str]:
             out.append(_bullets(f"{escape(k.text, quote=False)}{_searched(k.volume)}" for k in rest))
     if section.points:
         out.append("<p><em>To write:</em></p>")
-        out.append(_bullets(escape(clean(point), quote=False) for point in section.points))
+        out.append(_bullets(escape(point, quote=False) for point in section.points))
     return out
 
 
@@ -154,11 +170,11 @@ def _searches(keywords: list[Keyword]) -> list[str]:
 def _faq(asked: list[Keyword], primary: str, english: bool) -> list[str]:
     out = [f"<h2>{'Frequent questions about ' if english else ''}{escape(primary, quote=False)}</h2>"]
     if not asked:
-        note = "None of the keywords is a question. Take the questions from customers, comments and support mail, and "
+        note = "None of the keywords is a question. Take some from customers, comments and support mail, and "
         return [*out, f"<p><em>To write:</em> {note}answer each in two or three sentences.</p>"]
     for keyword in asked[:8]:
         text = headline(keyword.text) + ("?" if english and keyword.text[-1] not in "?؟？" else "")
-        note = _ANSWERS.get(keyword.words[0], _ANSWER)
+        note = _ANSWERS.get(keyword.text.split()[0].casefold(), _ANSWER)
         out += [f"<h3>{escape(text, quote=False)}</h3>"]
         out += [f"<p><em>To write{escape(_searched(keyword.volume))}:</em> {note}</p>"]
     return out
@@ -168,7 +184,8 @@ def _checklist(primary: str, inputs: dict) -> list[str]:
     tone = clean(inputs.get("tone"))
     rows = [
         "Every statement has a source, or comes from your own experience and says so.",
-        f"The words {_strong(primary)} stand in the first paragraph and in a heading, where they read naturally.",
+        f"The words {_strong(primary)} stand in the first paragraph and in a heading, where they read "
+        f"naturally.",
         "Each heading is answered in the first sentence below it.",
         "Pictures have alternative texts, and links say where they lead.",
     ]

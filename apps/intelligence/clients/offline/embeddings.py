@@ -8,9 +8,12 @@ import numpy as np
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+WEIGHTS = "weights/l2_supercat_256.safetensors"
+
 
 def embed(texts: list[str]) -> list[list[float]]:
-    """The mean of the vectors of a text's tokens, of length 1; zeros for a text without any. 256 numbers each."""
+    """The mean of the vectors of a text's tokens: 256 numbers of length 1, zeros for no tokens."""
     tokenizer, matrix = _model()
     out = np.zeros((len(texts), matrix.shape[1]), dtype=np.float32)
     for row, encoding in enumerate(tokenizer.encode_batch(texts, add_special_tokens=False)):

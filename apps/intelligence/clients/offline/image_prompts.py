@@ -8,7 +8,7 @@ from .keywords import clean, headline
 
 
 def image_prompts(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The answer of the function "image_prompts": one picture for the article, up to `count` below its headings."""
+    """The answer of the function "image_prompts": a featured picture, and up to `count` below headings."""
     title = clean(inputs.get("title")) or clean(inputs.get("primary_keyword")) or "Article"
     topic = clean(inputs.get("primary_keyword")) or title
     style = clean(inputs.get("style")) or "clean editorial illustration"

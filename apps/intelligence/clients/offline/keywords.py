@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 _WORD = re.compile(r"\w+", re.UNICODE)
-_STOP = set(
-    "a an and are as at be by can do does for from i in is it me my of on or should the to what when where which "
-    "who why will with you your how".split()
-)
-_QUESTION_WORDS = set(
-    "who what when where why how which can could do does did is are should will would "
+_LISTS = {
+    "stop": "a an and are as at be by can do doe does for from i in is it me my of on or should the to what "
+    "when where which who why will with you your how",
+    "question": "who what when where why how which can could do does did is are should will would "
     "qui que quoi quand pourquoi comment combien wer was wann warum wie wo welche "
     "quién qué cuándo dónde cómo cuál cuánto chi cosa quando perché come dove "
-    "как что где когда почему сколько ما من متى أين لماذا كيف هل كم چه چگونه چرا کجا".split()
-)
+    "как что где когда почему сколько ما من متى أين لماذا كيف هل كم چه چگونه چرا کجا",
+}
+_STOP, _QUESTION_WORDS = (frozenset(words.split()) for words in _LISTS.values())
 _FACETS = {
-    "compare": "vs versus compare compared comparison comparisons alternative alternatives difference differences",
+    "compare": "vs versus compare compared comparison comparisons alternative alternatives difference "
+    "differences",
     "review": "review reviews rating ratings test tested worth opinion opinions",
-    "price": "price prices pricing priced cost costs cheap cheapest cheaper affordable budget deal deals discount "
-    "discounts coupon coupons fee fees",
+    "price": "price prices pricing priced cost costs cheap cheapest cheaper affordable budget deal deals "
+    "discount discounts coupon coupons fee fees",
     "buy": "buy buying purchase order shop shops store stores sale online supplier suppliers hire rent",
     "best": "best top greatest recommended favourite favorite",
     "how": "how guide guides tutorial tutorials tips diy steps step instructions checklist ideas examples",
     "local": "near nearby local",
 }
 _FACET_OF = {word: facet for facet, words in _FACETS.items() for word in words.split()}
-_INTENT_OF_FACET = {"compare": "commercial", "review": "commercial", "best": "commercial", "price": "commercial"}
+_INTENT_OF_FACET = dict.fromkeys(("compare", "review", "best", "price"), "commercial")
 _INTENT_OF_FACET |= {"buy": "transactional", "local": "navigational"}
 INTENTS = ("informational", "navigational", "commercial", "transactional")
 FACETS = tuple(_FACETS)
@@ -37,7 +37,10 @@ FACETS = tuple(_FACETS)
 
 @dataclass(frozen=True)
 class Keyword:
-    """`volume` is searches a month, None when unknown; `intent` is what was given, else a guess by its words."""
+    """`volume` is searches a month, None when unknown; `intent` as given, else a guess by its words.
+
+    `words` are folded: lower case, without a plural s.
+    """
 
     text: str
     volume: int | None
@@ -65,9 +68,10 @@ def read(items: Iterable[Any]) -> list[Keyword]:
 
 
 def _keyword(text: str, volume: object, intent: object) -> Keyword:
-    words = tuple(_WORD.findall(text.casefold()))
-    facet = next((_FACET_OF[word] for word in words if word in _FACET_OF), None)
-    question = bool(words) and (words[0] in _QUESTION_WORDS or text.endswith(("?", "؟", "？")))
+    typed = _WORD.findall(text.casefold())
+    words = tuple(_singular(word) for word in typed)
+    facet = next((_FACET_OF[word] for word in typed if word in _FACET_OF), None)
+    question = bool(typed) and (typed[0] in _QUESTION_WORDS or text.endswith(("?", "؟", "？")))
     given = str(intent or "").lower().split(",")[0].strip()
     known = volume if isinstance(volume, int) and not isinstance(volume, bool) and volume > 0 else None
     guess = _INTENT_OF_FACET.get(facet, "informational")
@@ -75,7 +79,7 @@ def _keyword(text: str, volume: object, intent: object) -> Keyword:
 
 
 def groups(keywords: list[Keyword], *, head: Iterable[str] = ()) -> list[list[Keyword]]:
-    """The keywords by the word that they share besides `head`, the topic's own words; what shares none comes last."""
+    """The keywords by the word that they share besides `head`, the topic's words; the rest comes last."""
     skip = _STOP | set(head)
     seen = Counter(word for keyword in keywords for word in set(keyword.words) - skip)
     shared: dict[str, list[Keyword]] = {}
@@ -89,6 +93,16 @@ def groups(keywords: list[Keyword], *, head: Iterable[str] = ()) -> list[list[Ke
     alone += [group[0] for group in shared.values() if len(group) == 1]
     parts = [group for group in shared.values() if len(group) > 1]
     return parts + ([alone] if alone else [])
+
+
+def significant(words: Iterable[str]) -> set[str]:
+    """The words without those that every topic has."""
+    return set(words) - _STOP
+
+
+def _singular(word: str) -> str:
+    """Rough, and enough to see that "maps" and "map" are one topic."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
 def headline(text: str) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .keywords import FACETS, Keyword, groups, headline
+from .keywords import FACETS, Keyword, clean, groups, headline, read, significant
 
 PER_SECTION = 12
 NOTES = {
@@ -65,16 +65,36 @@ _LABELS = {
 # What a reader of such a text expects, used when the keywords alone do not fill it: a heading and its notes.
 _FRAMES = {
     "article": (
-        ("What {} means", "Define it in one sentence, then in the words of your readers.", "Say what it is not."),
-        ("Why {} matters", "Name who is affected and how they notice.", "Show what happens if nothing is done."),
+        (
+            "What {} means",
+            "Define it in one sentence, then in the words of your readers.",
+            "Say what it is not.",
+        ),
+        (
+            "Why {} matters",
+            "Name who is affected and how they notice.",
+            "Show what happens if nothing is done.",
+        ),
         ("What people get wrong about {}", "Name the misunderstandings that you meet, and put each right."),
         ("What to do next about {}", "Give a small first step for today and a larger one for later."),
     ),
     "guide": (
-        ("What you need before you begin with {}", "List tools, knowledge, time and permissions.", "Say for whom."),
-        ("{} step by step", "One action a step, in order.", "Say after each how the reader sees that it worked."),
+        (
+            "What you need before you begin with {}",
+            "List tools, knowledge, time and permissions.",
+            "Say who should not try it alone.",
+        ),
+        (
+            "{} step by step",
+            "One action a step, in order.",
+            "Say after each how the reader sees that it worked.",
+        ),
         ("Common mistakes with {}", "For each: how it shows, why it happens, how to undo it."),
-        ("How to tell that it has worked", "Give a check that the reader can do alone.", "Say whom to ask if not."),
+        (
+            "How to tell that it has worked",
+            "Give a check that the reader can do alone.",
+            "Say whom to ask if not.",
+        ),
     ),
     "comparison": (
         ("{} at a glance", "Sum up the result in a few lines for readers who stop here."),
@@ -92,18 +112,29 @@ _FRAMES = {
     "listicle": (
         ("How the choice was made", "Name the criteria and who chose.", "Say what was left out on purpose."),
         ("{} at a glance", "One line for each candidate: the name and the one reason to choose it."),
-        ("The candidates one by one", "For each the same profile: for whom, strength, weakness, where to get it."),
+        (
+            "The candidates one by one",
+            "For each the same profile: for whom, strength, weakness, where to get it.",
+        ),
         ("Which one suits whom", "Send each kind of reader to one candidate."),
     ),
     "landing_page": (
         ("What {} does for you", "The benefit in the reader's words, before any feature."),
         ("How it works", "Three short steps from the first click to the result."),
-        ("What others say", "Real customers with their consent, by name.", "Leave it out if there are none yet."),
+        (
+            "What others say",
+            "Real customers with their consent, by name.",
+            "Leave it out if there are none yet.",
+        ),
         ("How to begin", "One clear action, and what happens after it."),
     ),
     "product_page": (
         ("What {} is", "What it is, for what, for whom, in two sentences."),
-        ("Features and benefits", "Each feature with what the buyer has of it.", "Measures with their units."),
+        (
+            "Features and benefits",
+            "Each feature with what the buyer has of it.",
+            "Measures with their units.",
+        ),
         ("Who it is for", "Name also who is better served by something else."),
         ("Delivery and service", "Delivery, returns, warranty and whom to ask, as they are in the shop."),
     ),
@@ -127,11 +158,12 @@ def is_english(language: object) -> bool:
 def sections(primary: str, keywords: list[Keyword], *, structure: str, english: bool) -> list[Section]:
     """The sections that the keywords call for, the most searched first, then those of the structure.
 
-    Questions are left to the FAQ. Headings are worded in English only where the text is; else they are keywords.
+    Questions are left to the FAQ. Headings are worded in English only where the text is, else keywords.
     """
     asked = [k for k in keywords if not k.question and k.text.casefold() != primary.casefold()]
     seen = Counter(word for keyword in keywords for word in set(keyword.words))
-    head = {word for word, n in seen.items() if n * 2 > len(keywords)} | set(primary.casefold().split())
+    head = {word for word, n in seen.items() if n * 2 > len(keywords)}
+    head |= {word for k in read([primary]) for word in k.words}
     advice = _advice()
     found = [
         Section(headline(group[0].text), None, tuple(group[:PER_SECTION]), next(advice))
@@ -155,16 +187,20 @@ def sections(primary: str, keywords: list[Keyword], *, structure: str, english: 
 def given(outline: object, keywords: list[Keyword]) -> list[Section]:
     """The sections of an outline as it was planned, each with the keywords whose words stand in it."""
     rows = [row for row in outline if isinstance(row, dict)] if isinstance(outline, list) else []
-    left, found = [k for k in keywords if not k.question], []
+    left, found, advice = [k for k in keywords if not k.question], [], _advice()
     for row in rows:
-        heading = " ".join(str(row.get("heading") or "").split())
-        points = tuple(str(point) for point in row.get("points") or [])
-        words = set(" ".join((heading, *points)).casefold().split())
-        mine = [k for k in left if k.words and words.issuperset(k.words)]
-        left = [k for k in left if k not in mine]
+        heading = clean(row.get("heading"))
+        points = tuple(filter(None, map(clean, row.get("points") or [])))
+        words = {word for k in read([" ".join((heading, *points))]) for word in k.words}
+        mine = [k for k in left if (own := significant(k.words)) and own <= words]
+        used = set(mine)
+        left = [k for k in left if k not in used]
         if heading or points:
             facet = next((k.facet for k in mine if k.facet), None)
-            found.append(Section(headline(heading), facet, tuple(mine), points))
+            notes = points or NOTES.get(facet) or next(advice)
+            found.append(
+                Section(headline(heading) or headline(points[0]), facet, tuple(mine[:PER_SECTION]), notes)
+            )
     return found
 
 

@@ -1,4 +1,4 @@
-"""A drawn picture instead of a generated one: a composition of its prompt's hash, with the title written on it."""
+"""A drawn picture instead of a generated one: shapes by the hash of its prompt, and the title on them."""
 
 import random
 from colorsys import hls_to_rgb
@@ -12,10 +12,11 @@ from .keywords import clean
 
 SMALLEST, LARGEST = 64, 2048
 NOTE = "offline draft"
+LONGEST_WORD = 20
 
 
 def draw(title: str, size: str, rng: random.Random) -> bytes:
-    """A PNG of `size`, as in "1536x1024", 64 to 2048 pixels a side. What the font cannot write is left out."""
+    """A PNG of `size` ("1536x1024"), 64 to 2048 pixels a side. What the font cannot write is left out."""
     width, height = _measures(size)
     hue = rng.random()
     image = _gradient(width, height, _colour(hue, 0.32), _colour(hue + rng.uniform(0.06, 0.16), 0.16))
@@ -33,10 +34,11 @@ def _measures(size: str) -> tuple[int, int]:
     sides = size.lower().split("x")
     if len(sides) == 2 and all(side.isascii() and side.isdigit() and len(side) <= 4 for side in sides):
         width, height = int(sides[0]), int(sides[1])
-        if SMALLEST <= min(width, height) and max(width, height) <= LARGEST:
+        if min(width, height) >= SMALLEST and max(width, height) <= LARGEST:
             return width, height
     raise ProviderRefused(
-        f"The image size {size[:40]!r} cannot be drawn. Use width x height in pixels, {SMALLEST} to {LARGEST} each."
+        f"The image size {size[:40]!r} cannot be drawn. Use width x height in pixels, {SMALLEST} to "
+        f"{LARGEST} each."
     )
 
 
@@ -63,34 +65,37 @@ def _shape(pen: ImageDraw.ImageDraw, width: int, height: int, colour: tuple, rng
 
 
 def _write(pen: ImageDraw.ImageDraw, width: int, height: int, title: str) -> None:
-    margin = min(width, height) // 12
-    note = _font(max(10, min(width, height) // 36))
-    if title:
-        for size in range(min(width, height) // 9, 9, -max(1, min(width, height) // 120)):
-            font = _font(size)
-            lines = _lines(title, font, width - 2 * margin)
-            if lines and len(lines) * size * 1.25 <= height - 4 * margin:
-                break
-        text = "\n".join(lines or [title[:20]])
-        spot = (width / 2, height / 2)
-        box = pen.multiline_textbbox(spot, text, font=font, anchor="mm", align="center", spacing=size // 4)
-        pad = margin // 2
-        pen.rounded_rectangle((box[0] - pad, box[1] - pad, box[2] + pad, box[3] + pad), pad, fill=(0, 0, 0, 140))
-        pen.multiline_text(spot, text, fill="white", font=font, anchor="mm", align="center", spacing=size // 4)
-    pen.text((width - margin // 2, height - margin // 2), NOTE, fill=(255, 255, 255, 200), font=note, anchor="rd")
+    """The title as large as it fits, not at all where it does not, and the note that it is a draft."""
+    least = min(width, height)
+    margin = least // 12
+    for size in range(max(10, least // 9), 9, -max(1, least // 120)):
+        font, spacing = _font(size), size // 4
+        lines = _lines(title, font, width - 2 * margin)
+        if lines and len(lines) * (size + spacing) <= height - 4 * margin:
+            text, spot = "\n".join(lines), (width / 2, height / 2)
+            form = {"font": font, "anchor": "mm", "align": "center", "spacing": spacing}
+            left, top, right, bottom = pen.multiline_textbbox(spot, text, **form)
+            pad = margin // 2
+            panel = (left - pad, top - pad, right + pad, bottom + pad)
+            pen.rounded_rectangle(panel, pad, fill=(0, 0, 0, 140))
+            pen.multiline_text(spot, text, fill="white", **form)
+            break
+    corner = (width - margin // 2, height - margin // 2)
+    pen.text(corner, NOTE, fill=(255, 255, 255, 200), font=_font(max(10, least // 36)), anchor="rd")
 
 
 def _lines(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
     """The text in lines of at most `width` pixels; empty when a word alone is wider."""
     lines = [""]
     for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= width:
-            lines[-1] = longer
-        elif font.getlength(word) <= width:
-            lines.append(word)
-        else:
-            return []
+        for piece in (word[start : start + LONGEST_WORD] for start in range(0, len(word), LONGEST_WORD)):
+            longer = f"{lines[-1]} {piece}".strip()
+            if font.getlength(longer) <= width:
+                lines[-1] = longer
+            elif font.getlength(piece) <= width:
+                lines.append(piece)
+            else:
+                return []
     return [line for line in lines if line]
 
 

@@ -1,0 +1,24 @@
+from django.contrib import admin
+from unfold.admin import ModelAdmin
+
+from apps.integration.models import DefaultSettings, SiteSettings
+
+
+@admin.register(DefaultSettings)
+class DefaultSettingsAdmin(ModelAdmin):
+    """One record: what the settings of new sites begin from."""
+
+    def has_add_permission(self, request) -> bool:
+        return not DefaultSettings.objects.exists()
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(SiteSettings)
+class SiteSettingsAdmin(ModelAdmin):
+    list_display = ["site", "enabled", "frequency", "auto_approval_enabled", "auto_publish_enabled"]
+    list_filter = ["enabled", "frequency", "auto_publish_enabled"]
+    search_fields = ["site__name", "site__domain"]
+    autocomplete_fields = ["site", "account"]
+    list_select_related = ["site"]

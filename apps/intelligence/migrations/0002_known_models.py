@@ -1,0 +1,36 @@
+from decimal import Decimal
+
+from django.db import migrations
+
+# provider, name, kind, testing, default, USD per 1,000 tokens in, out, per image. Staff keep them current.
+MODELS = [
+    ("offline", "offline", "text", False, False, "0", "0", "0"),
+    ("offline", "offline", "image", False, False, "0", "0", "0"),
+    ("openai", "gpt-4.1", "text", False, True, "0.002", "0.008", "0"),
+    ("openai", "gpt-4.1-mini", "text", True, True, "0.0004", "0.0016", "0"),
+    ("openai", "gpt-image-1", "image", False, True, "0", "0", "0.042"),
+    ("openai", "text-embedding-3-small", "embedding", False, True, "0.00002", "0", "0"),
+]
+
+
+def load(apps, schema_editor):
+    AIModel = apps.get_model("intelligence", "AIModel")
+    for provider, name, kind, testing, default, cost_in, cost_out, cost_image in MODELS:
+        AIModel.objects.get_or_create(
+            provider=provider,
+            name=name,
+            kind=kind,
+            defaults={
+                "testing": testing,
+                "default": default,
+                "cost_in": Decimal(cost_in),
+                "cost_out": Decimal(cost_out),
+                "cost_image": Decimal(cost_image),
+            },
+        )
+
+
+class Migration(migrations.Migration):
+    dependencies = [("intelligence", "0001_initial")]
+
+    operations = [migrations.RunPython(load, migrations.RunPython.noop)]

@@ -1,0 +1,24 @@
+"""Everything that asks a model goes through here."""
+
+from apps.intelligence.services.calls import (
+    ImageResult,
+    TextResult,
+    UpstreamFailed,
+    concurrency,
+    image_call,
+    is_offline,
+    text_call,
+)
+from apps.intelligence.services.choice import Choice, model_choose
+
+__all__ = [
+    "Choice",
+    "ImageResult",
+    "TextResult",
+    "UpstreamFailed",
+    "concurrency",
+    "image_call",
+    "is_offline",
+    "model_choose",
+    "text_call",
+]

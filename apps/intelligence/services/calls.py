@@ -1,0 +1,105 @@
+"""Asking a model: the provider chosen, a slot taken, the answer with what it cost. No transaction is open meanwhile."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+
+from apps.core.errors import AppError
+from apps.intelligence.clients.base import ImageRequest, ProviderError
+from apps.intelligence.functions import text_request, tidy
+from apps.intelligence.services.choice import model_choose, provider_of
+from apps.intelligence.services.slots import provider_slot
+
+
+class UpstreamFailed(AppError):
+    """A provider did not do it. `permanent`: asking again does not help. `provider_down`: nor would anything else."""
+
+    status = 502
+    code = "UPSTREAM_ERROR"
+
+    def __init__(self, error: ProviderError):
+        super().__init__(str(error))
+        self.permanent = error.permanent
+        self.provider_down = error.provider_down
+        self.retry_after = error.retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class TextResult:
+    """`data` fits the function's schema. `cost` is the provider's, in USD."""
+
+    data: dict
+    provider: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    cost: Decimal
+    is_offline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    data: bytes
+    mime: str
+    provider: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    cost: Decimal
+    is_offline: bool
+
+
+def concurrency(*, kind: str) -> int:
+    """How many calls of `kind` may run at a time: what a thread pool should be sized by."""
+    return settings.AI_CONCURRENCY[model_choose(kind=kind).provider]
+
+
+def is_offline(*, kind: str) -> bool:
+    return model_choose(kind=kind).provider == "offline"
+
+
+def text_call(
+    *, function: str, inputs: dict, account_id: int, testing: bool = False, max_tokens: int | None = None
+) -> TextResult:
+    """One answer of a function of `functions.py`. Raises UpstreamFailed."""
+    choice = model_choose(kind="text", testing=testing)
+    request = text_request(function, inputs, model=choice.model, max_tokens=max_tokens)
+    try:
+        provider = provider_of(choice)
+        with provider_slot(provider=choice.provider, limit=settings.AI_CONCURRENCY[choice.provider]):
+            answer = provider.text(request)
+    except ProviderError as error:
+        raise UpstreamFailed(error) from error
+    return TextResult(
+        data=tidy(function, answer.data),
+        provider=choice.provider,
+        model=choice.model,
+        tokens_in=answer.tokens_in,
+        tokens_out=answer.tokens_out,
+        cost=choice.cost(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out),
+        is_offline=choice.provider == "offline",
+    )
+
+
+def image_call(
+    *, prompt: str, inputs: dict, account_id: int, size: str = "1536x1024", testing: bool = False
+) -> ImageResult:
+    """One picture. `inputs["title"]` is what the offline provider draws. Raises UpstreamFailed."""
+    choice = model_choose(kind="image", testing=testing)
+    try:
+        provider = provider_of(choice)
+        with provider_slot(provider=choice.provider, limit=settings.AI_CONCURRENCY[choice.provider]):
+            answer = provider.image(ImageRequest(prompt=prompt, model=choice.model, size=size, inputs=inputs))
+    except ProviderError as error:
+        raise UpstreamFailed(error) from error
+    return ImageResult(
+        data=answer.data,
+        mime=answer.mime,
+        provider=choice.provider,
+        model=choice.model,
+        tokens_in=answer.tokens_in,
+        tokens_out=answer.tokens_out,
+        cost=choice.cost(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out, images=1),
+        is_offline=choice.provider == "offline",
+    )

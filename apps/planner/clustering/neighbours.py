@@ -1,0 +1,167 @@
+"""Which keywords are near which: the weighted graph that is cut into clusters.
+
+Candidates come from two cheap searches (cells of the vector space, shared rare words), each blind where the other
+sees; only their pairs are scored exactly. Everything is seeded and works on sorted input.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import sparse
+
+from .features import MEANING, Features, unit_rows
+
+CANDIDATES = 50  # kept of each search for exact scoring
+NEIGHBOURS = 25  # edges a keyword brings into the graph
+SMOOTHING = 5  # neighbours that lend a keyword their meaning
+EXACT_UP_TO = 20_000  # one cell: every keyword is compared with every other
+PROBES = 12  # cells searched for one cell
+RARE = 100  # a word or pair of words in more keywords than this leads to no candidates
+SKETCH = 128  # dimensions that stand for words and letters during the search
+_BLOCK = 2_000_000  # pairs scored at a time
+
+
+def neighbour_graph(features: Features, tick: Callable[[float], None] = lambda share: None) -> sparse.csr_matrix:
+    """Symmetric n x n CSR of similarities, without a diagonal. `tick` hears the share done, 0 to 1."""
+    n = features.meaning.shape[0]
+    left, right = _candidate_pairs(features, lambda share: tick(0.6 * share))
+    wording = _wording_of_pairs(features.wording, left, right)
+    tick(0.75)
+    base = MEANING * _meaning_of_pairs(features.meaning, left, right) + wording
+    smooth = smoothed(features.meaning, _top(left, right, base, n, SMOOTHING))
+    tick(0.85)
+    scores = MEANING * _meaning_of_pairs(smooth, left, right) + wording
+    del wording, base, smooth
+    scores = _local_scaling(left, right, scores, n)
+    graph = _top(left, right, scores, n, NEIGHBOURS)
+    graph = graph.maximum(graph.T).tocsr()
+    graph.sort_indices()
+    # Sums of floats differ in the last digits from machine to machine; Leiden would turn that into other clusters.
+    graph.data = np.round(graph.data.astype(np.float64), 6)
+    tick(1.0)
+    return graph
+
+
+def smoothed(meaning: np.ndarray, near: sparse.csr_matrix) -> np.ndarray:
+    """Each vector plus the weighted mean of its nearest neighbours: short texts say too little on their own."""
+    weights = sparse.diags(1 / np.maximum(np.asarray(near.sum(axis=1)).ravel(), 1e-9)) @ near
+    lent = meaning + weights.astype(np.float32) @ meaning
+    lent -= lent.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return unit_rows(lent)
+
+
+def _local_scaling(left, right, scores, n):
+    """Divide by how near each side's neighbours usually are, so that one cut fits dense and sparse regions."""
+    near = _top(left, right, scores, n, 10)
+    density = np.asarray(near.sum(axis=1)).ravel() / 10
+    density = np.maximum(density / max(density.mean(), 1e-9), 0.1)
+    return scores / np.sqrt(np.sqrt(density[left] * density[right]))
+
+
+def _top(left, right, scores, n, k) -> sparse.csr_matrix:
+    """The k best-scored partners of every keyword, from undirected pairs, as rows of an n x n CSR."""
+    rows, columns = np.concatenate([left, right]), np.concatenate([right, left])
+    values = np.concatenate([scores, scores])
+    positive = values > 1e-6
+    rows, columns, values = rows[positive], columns[positive], values[positive]
+    order = np.lexsort((columns, -values, rows))
+    rows, columns, values = rows[order], columns[order], values[order]
+    first = np.searchsorted(rows, np.arange(n))
+    kept = np.arange(len(rows)) - first[rows] < k
+    return sparse.csr_matrix((values[kept], (rows[kept], columns[kept])), shape=(n, n))
+
+
+def _meaning_of_pairs(vectors, left, right):
+    dots = np.empty(len(left), np.float32)
+    for start in range(0, len(left), 50_000):
+        part = slice(start, start + 50_000)
+        dots[part] = np.einsum("ij,ij->i", vectors[left[part]], vectors[right[part]])
+    return np.maximum(dots, 0)
+
+
+def _wording_of_pairs(wording, left, right):
+    sums = np.empty(len(left), np.float32)
+    for start in range(0, len(left), 200_000):
+        part = slice(start, start + 200_000)
+        sums[part] = np.asarray(wording[left[part]].multiply(wording[right[part]]).sum(axis=1)).ravel()
+    return sums
+
+
+def _candidate_pairs(features: Features, tick):
+    """(left, right), left < right, sorted and distinct."""
+    n = features.meaning.shape[0]
+    keys = _keys(*_search_cells(features, tick), n)
+    if n > EXACT_UP_TO:
+        keys = np.union1d(keys, _keys(*_search_rare(features.wording), n))
+    return (keys // n).astype(np.int32), (keys % n).astype(np.int32)
+
+
+def _keys(rows, columns, n):
+    apart = rows != columns
+    low, high = np.minimum(rows, columns)[apart], np.maximum(rows, columns)[apart]
+    return np.unique(low.astype(np.int64) * n + high)
+
+
+def _search_rare(wording):
+    """Partners that share words, or letters, few keywords have."""
+    n = wording.shape[0]
+    shared = np.bincount(wording.indices, minlength=wording.shape[1])
+    rare = wording[:, (shared > 1) & (shared <= RARE)].tocsr()
+    back = rare.T.tocsr()
+    found = []
+    for start in range(0, n, 10_000):
+        product = rare[start : start + 10_000] @ back
+        rows = np.repeat(np.arange(product.shape[0]), np.diff(product.indptr))
+        order = np.lexsort((product.indices, -product.data, rows))
+        kept = order[np.arange(len(order)) - product.indptr[rows] < CANDIDATES // 2]
+        found.append(np.stack([rows[kept] + start, product.indices[kept]]))
+    return np.concatenate(found, axis=1)
+
+
+def _search_cells(features: Features, tick):
+    """Partners by nearness of sketched vectors: everywhere in a small set, else within the cells around."""
+    n = features.meaning.shape[0]
+    rng = np.random.default_rng(0)
+    signs = rng.choice(np.array([-1, 1], np.float32), size=(features.wording.shape[1], SKETCH))
+    vectors = np.hstack([features.meaning * np.float32(MEANING**0.5), features.wording @ (signs / np.float32(SKETCH**0.5))])
+    if n <= EXACT_UP_TO:
+        cells, around = [np.arange(n)], np.zeros((1, 1), int)
+    else:
+        cells, around = _cells(vectors, int(2 * n**0.5), rng)
+    k = min(CANDIDATES, n - 1)
+    found = []
+    for number, cell in enumerate(cells):
+        others = np.sort(np.concatenate([cells[i] for i in around[number]]))
+        there = vectors[others].T
+        step = max(1, _BLOCK // len(others))
+        for start in range(0, len(cell), step):
+            rows = cell[start : start + step]
+            near = vectors[rows] @ there
+            if len(others) > k + 1:
+                best = np.argpartition(near, len(others) - k - 1, axis=1)[:, -k - 1 :]
+            else:
+                best = np.broadcast_to(np.arange(len(others)), near.shape)
+            found.append(np.stack([np.repeat(rows, best.shape[1]), others[best].ravel()]).astype(np.int32))
+        tick(number / len(cells))
+    return np.concatenate(found, axis=1)
+
+
+def _cells(vectors, count, rng):
+    """Spherical k-means on a sample. (members of each cell, the PROBES nearest cells of each cell)."""
+    sample = vectors[np.sort(rng.choice(len(vectors), min(len(vectors), 30 * count), replace=False))]
+    centres = unit_rows(sample[rng.choice(len(sample), count, replace=False)])
+    for _ in range(4):
+        nearest = _nearest(sample, centres)
+        sums = sparse.csr_matrix((np.ones(len(sample), np.float32), (nearest, np.arange(len(sample)))), (count, len(sample)))
+        moved = sums @ sample
+        centres = np.where(np.bincount(nearest, minlength=count)[:, None] > 0, unit_rows(moved), centres)
+    nearest = _nearest(vectors, centres)
+    order = np.argsort(nearest, kind="stable")
+    members = np.split(order, np.searchsorted(nearest[order], np.arange(1, count)))
+    around = np.argsort(-(centres @ centres.T), axis=1, kind="stable")[:, :PROBES]
+    return members, around
+
+
+def _nearest(vectors, centres):
+    blocks = (vectors[i : i + 4096] @ centres.T for i in range(0, len(vectors), 4096))
+    return np.concatenate([block.argmax(axis=1) for block in blocks])

@@ -1,0 +1,106 @@
+"""What keeps the house in shape, read from the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+from celery import current_app
+from django.conf import settings
+from django.utils.module_loading import import_string
+from rest_framework import serializers, viewsets
+
+from apps.core.permissions import AREAS
+from apps.core.queues import Queue
+from apps.core.serializers import TenantRelatedField
+from tests.architecture.routes import routes
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ROOT / "apps"
+BANNED = {"utils.py", "helpers.py", "common.py"}
+
+
+def sources() -> list[Path]:
+    return [p for p in APPS.rglob("*.py") if "migrations" not in p.parts]
+
+
+def test_no_catch_all_modules():
+    assert not [p for p in sources() if p.name in BANNED]
+
+
+def test_files_stay_readable():
+    long = {str(p.relative_to(ROOT)): n for p in sources() if (n := len(p.read_text().splitlines())) > 400}
+    assert not long
+
+
+def test_sockets_are_opened_in_one_place():
+    opening = re.compile(r"\b(import|from) (requests|urllib\.request|socket|http\.client)\b")
+    loose = [p for p in sources() if opening.search(p.read_text()) and p != APPS / "core" / "http.py"]
+    assert not loose
+
+
+def test_every_task_names_its_queue():
+    current_app.loader.import_default_modules()
+    tasks = {n: t for n, t in current_app.tasks.items() if n.startswith("apps.")}
+    assert {"apps.core.tasks.run_job", "apps.core.tasks.sweep_jobs"} <= set(tasks)
+    for name, task in tasks.items():
+        assert task.queue in set(Queue), name
+        assert task.acks_late, name
+
+
+def test_beat_names_tasks_that_exist():
+    current_app.loader.import_default_modules()
+    for entry in settings.CELERY_BEAT_SCHEDULE.values():
+        assert entry["task"] in current_app.tasks, entry
+
+
+def test_job_kinds_resolve():
+    for kind, parts in settings.JOB_KINDS.items():
+        assert callable(import_string(parts["run"])), kind
+        assert callable(import_string(parts["on_failed"])), kind
+        assert parts["queue"] in set(Queue), kind
+
+
+def views() -> list[type]:
+    return list({r.view for r in routes() if r.path.startswith("/api/v1/")})
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda v: v.__name__)
+def test_every_view_has_an_area_or_is_public_on_purpose(view):
+    if view.permission_classes and view.permission_classes[0].__name__ == "AllowAny":
+        assert view.authentication_classes == ()
+    else:
+        assert view.area in AREAS
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda v: v.__name__)
+def test_every_list_can_be_filtered(view):
+    if issubclass(view, viewsets.GenericViewSet) and hasattr(view, "list"):
+        assert getattr(view, "filterset_class", None) or getattr(view, "filterset_fields", None), view
+
+
+def every_subclass(cls: type) -> set[type]:
+    return {s for c in cls.__subclasses__() for s in ({c} | every_subclass(c))}
+
+
+def test_related_fields_of_serializers_are_scoped():
+    """A field that takes ids of a tenant's rows narrows them to the tenant."""
+    from apps.core.models import TenantModel
+
+    routes()
+    for cls in every_subclass(serializers.Serializer):
+        if not cls.__module__.startswith("apps.") or getattr(getattr(cls, "Meta", None), "model", 1) is None:
+            continue
+        if issubclass(cls, serializers.ModelSerializer) and not hasattr(cls, "Meta"):
+            continue
+        for name, field in cls().fields.items():
+            field = getattr(field, "child_relation", field)
+            if isinstance(field, serializers.PrimaryKeyRelatedField) and not field.read_only:
+                model = field.queryset.model
+                if issubclass(model, TenantModel):
+                    assert isinstance(field, TenantRelatedField), f"{cls.__name__}.{name}"
+
+
+def test_serializers_name_their_fields():
+    for cls in every_subclass(serializers.ModelSerializer):
+        if cls.__module__.startswith("apps.") and hasattr(cls, "Meta"):
+            assert cls.Meta.fields != "__all__" and not hasattr(cls.Meta, "exclude"), cls

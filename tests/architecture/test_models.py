@@ -1,0 +1,42 @@
+"""Every table belongs to an account, or is on this list with its reason; every relation of it is scoped."""
+
+from django.apps import apps
+from django.db import models
+
+from apps.core.models import TenantModel
+
+SHARED = {
+    "core.RateCounter": "counts requests; its key names who",
+    "accounts.Account": "is the tenant",
+    "accounts.Plan": "what staff offer to all",
+    "accounts.Industry": "the catalogue",
+    "accounts.IndustrySector": "the catalogue",
+    "accounts.User": "has an account but is found by address before it is known; staff have none",
+    "accounts.LoginSession": "belongs to a user; found by its id inside a signed token",
+    "planner.SeedKeyword": "the library, shared by all",
+    "billing.CreditPrice": "staff's prices",
+    "intelligence.AIModel": "staff's list of models",
+    "integration.DefaultSettings": "staff's defaults",
+}
+
+
+def ours() -> list[type[models.Model]]:
+    return [m for m in apps.get_models() if m.__module__.startswith("apps.")]
+
+
+def test_every_model_is_tenant_scoped_or_listed():
+    loose = {m._meta.label for m in ours() if not issubclass(m, TenantModel)}
+    assert loose == set(SHARED)
+
+
+def test_site_paths_of_tenant_models_exist():
+    for model in ours():
+        if issubclass(model, TenantModel) and model.tenant_site:
+            model.objects.filter(**{f"{model.tenant_site}__in": [1]}).query  # noqa: B018  raises FieldError
+
+
+def test_models_with_a_site_are_narrowed_by_it():
+    for model in ours():
+        names = {f.name for f in model._meta.fields}
+        if issubclass(model, TenantModel) and "site" in names:
+            assert model.tenant_site == "site_id", model

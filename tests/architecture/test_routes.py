@@ -1,0 +1,57 @@
+"""The routes: those that are wanted, those that are more, and none that answers to a stranger."""
+
+import pytest
+from django.apps import apps
+
+from apps.core.models import TenantModel
+from tests.architecture.routes import routes, shape, wanted
+
+EXTRA = {
+    "DELETE /api/v1/auth/sites/{}/api-keys/{}/": "revoke, beside the list",
+}
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_extra_route_has_its_reason():
+    asked = {f"{m} {shape(p)}" for m, p, _ in wanted()}
+    have = {f"{r.method} {shape(r.path)}" for r in routes() if not r.path.startswith("/api/v1/internal/")}
+    extra = have - asked
+    assert extra == set(EXTRA), f"no reason given: {sorted(extra - set(EXTRA))}; gone: {sorted(set(EXTRA) - extra)}"
+
+
+def test_routes_of_keys_are_those_of_the_table():
+    """A key reaches the marked routes; where a marked route names several methods it reads."""
+    for route in routes():
+        auth = next((a for m, p, a in wanted() if (m, shape(p)) == (route.method, shape(route.path))), None)
+        if auth is None or not route.path.startswith("/api/v1/"):
+            continue
+        keys = getattr(route.view, "key_actions", ())
+        if auth == "user" and route.method == "GET" and "list" in keys and not route.path.rstrip("/").endswith("}"):
+            assert "list" not in keys or shape(route.path) not in {shape(p) for _, p, a in wanted() if a == "user"}, (
+                route.name
+            )
+
+
+def test_a_stranger_gets_401_everywhere(anonymous):
+    for route in routes():
+        if not route.path.startswith("/api/v1/") or "internal" in route.path:
+            continue
+        if route.view.permission_classes and route.view.permission_classes[0].__name__ == "AllowAny":
+            continue
+        path = route.path
+        for part in ("{id}", "{key_id}", "{site_id}"):
+            path = path.replace(part, "1")
+        path = path.replace("{task_id}", "5b1a7c4e-2f0c-4d57-9a3e-0d2f6f8f1c11")
+        answer = getattr(anonymous, route.method.lower())(path)
+        assert answer.status_code == 401, (route.name, answer.status_code)
+
+
+def test_every_tenant_model_is_reached_by_the_walk_or_by_no_route():
+    """Keeps the list of tenant models in sight: a new one must appear in the cross-tenant walk's world."""
+    from tests.architecture.world import MODELS_WITHOUT_ROUTE, make_world
+
+    made = {type(row) for row in make_world("Walker").rows}
+    tenant = {m for m in apps.get_models() if issubclass(m, TenantModel)}
+    missing = {m._meta.label for m in tenant - made}
+    assert missing == set(MODELS_WITHOUT_ROUTE)

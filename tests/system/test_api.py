@@ -1,0 +1,44 @@
+import uuid
+
+import pytest
+from django.db import transaction
+
+from apps.core.jobs import job_start
+
+pytestmark = pytest.mark.django_db
+
+
+def test_health_is_public_and_names_each_part(anonymous):
+    answer = anonymous.get("/api/v1/system/health/")
+    assert answer.status_code == 200, answer.content
+    parts = answer.json()["data"]["parts"]
+    assert set(parts) == {"database", "migrations", "broker"}
+    assert all(p["ok"] for p in parts.values())
+
+
+def test_health_tells_a_broker_that_is_away_within_two_seconds(anonymous, settings):
+    settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+    answer = anonymous.get("/api/v1/system/health/")
+    assert answer.status_code == 503
+    body = answer.json()
+    assert body["code"] == "SERVICE_UNAVAILABLE" and "broker" in body["error"]
+    assert "127.0.0.1" not in body["error"]
+
+
+def test_a_task_is_seen_by_its_account_alone(alice, bob):
+    with transaction.atomic():
+        job = job_start(kind="automation.run", account_id=alice.account.pk, payload={"run_id": 1}, total=7)
+    data = alice.client.get(f"/api/v1/system/tasks/{job.pk}/").json()["data"]
+    assert data["state"] == "pending"
+    assert data["progress"] == {"current": 0, "total": 7, "percent": 0, "message": ""}
+    assert data["error"] is None
+    assert bob.client.get(f"/api/v1/system/tasks/{job.pk}/").status_code == 404
+    assert alice.client.get(f"/api/v1/system/tasks/{uuid.uuid4()}/").status_code == 404
+    assert alice.client.get("/api/v1/system/tasks/no-uuid/").status_code == 404
+
+
+def test_ai_models_are_listed_without_secrets(alice, anonymous):
+    answer = alice.client.get("/api/v1/system/ai-models/?kind=text").json()
+    assert {"offline", "gpt-4.1"} <= {m["name"] for m in answer["results"]}
+    assert set(answer["results"][0]) == {"id", "name", "provider", "kind", "testing", "default"}
+    assert anonymous.get("/api/v1/system/ai-models/").status_code == 401
