@@ -8,7 +8,13 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import Account, Sector, Site, User
 from apps.accounts.services.sessions import session_open
+from config.celery import app
 from tests.factories import AccountFactory, SectorFactory, SiteFactory, UserFactory
+
+
+def pytest_configure(config):
+    """Tests send their messages to a broker database of their own: a running worker must not take them."""
+    app.conf.broker_url = f"{app.conf.broker_url.rsplit('/', 1)[0]}/9"
 
 
 def client_of(user: User) -> APIClient:

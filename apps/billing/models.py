@@ -31,14 +31,16 @@ class CreditBalance(TenantModel):
     )
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(balance__gte=0), name="balance_not_negative")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(balance__gte=0), name="balance_not_negative")
+        ]
 
     def __str__(self) -> str:
         return f"{self.balance} of {self.account_id}"
 
 
 class CreditLot(TenantModel):
-    """A grant: consumed in the order the lots expire. `remaining` is as of the last event, not of this moment."""
+    """A grant; the first to expire is consumed first. `remaining` is as of the last event, not of now."""
 
     tenant_site = None
 
@@ -112,7 +114,9 @@ class CreditHold(TenantModel):
         RELEASED = "released"
 
     reference = models.CharField(max_length=100)
-    attempt = models.PositiveIntegerField(default=1, help_text="Raised when a released hold is reserved again.")
+    attempt = models.PositiveIntegerField(
+        default=1, help_text="Raised when a released hold is reserved again."
+    )
     amount = models.PositiveBigIntegerField()
     operation = models.CharField(max_length=20, choices=Operation)
     state = models.CharField(max_length=8, choices=State, default=State.HELD)
@@ -138,7 +142,9 @@ class CreditUsage(TenantModel):
     model = models.CharField(max_length=100, blank=True)
     tokens_in = models.PositiveIntegerField(default=0)
     tokens_out = models.PositiveIntegerField(default=0)
-    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="The provider's, in USD.")
+    cost = models.DecimalField(
+        max_digits=12, decimal_places=6, default=0, help_text="The provider's, in USD."
+    )
     credits = models.PositiveIntegerField(default=0)
     loss = models.PositiveIntegerField(default=0, help_text="Credits used beyond what could be taken: ours.")
     reference = models.CharField(max_length=120)

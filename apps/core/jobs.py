@@ -32,6 +32,10 @@ class JobCancelled(Exception):
     """The user asked to cancel it."""
 
 
+class GoOnLater(Exception):
+    """Long work gives the worker back; the job is taken up again at once, which counts as no attempt."""
+
+
 class TemporaryError(Exception):
     """Worth another try. `retry_after` in seconds, else a back-off."""
 
@@ -96,11 +100,11 @@ class JobRun:
         self.account_id: int = job.account_id
         self.user_id: int | None = job.user_id
         self.finished = False
-        self._token = token
+        self.token = token
         self._told_at = 0.0
 
     def _mine(self):
-        return Job.objects.filter(pk=self.job.pk, state=Job.State.RUNNING, lease_token=self._token)
+        return Job.objects.filter(pk=self.job.pk, state=Job.State.RUNNING, lease_token=self.token)
 
     def progress(self, current: int, total: int | None = None, message: str = "", *, force: bool = False) -> None:
         """Tells the progress, at most twice a second. Raises JobCancelled or LeaseLost when it is over."""
@@ -196,6 +200,11 @@ def execute(job_id: uuid.UUID | str) -> None:
             run.finish(result)
     except (LeaseLost, JobCancelled):
         log.info("job %s is no longer ours", job.pk)
+    except GoOnLater:
+        if run._mine().update(
+            state=Job.State.PENDING, lease_until=None, attempts=job.attempts - 1, run_after=timezone.now()
+        ):
+            enqueue(job.pk, job.kind)
     except TemporaryError as error:
         if job.attempts >= job.max_attempts:
             fail(run, str(error), "UPSTREAM_ERROR")

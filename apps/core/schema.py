@@ -117,7 +117,7 @@ def _wrap(schema: dict | None) -> dict:
         "required": ["success", "data"],
         "properties": {
             "success": {"type": "boolean", "example": True},
-            "data": schema if schema is not None else {"type": "null", "example": None},
+            "data": schema if schema is not None else {"type": "object", "nullable": True, "example": None},
             "message": {"type": "string", "example": ""},
         },
     }

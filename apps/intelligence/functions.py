@@ -66,7 +66,7 @@ _IDEA = _object(
     primary_keyword=_text(500),
     target_keywords=_list(_text(500)),
     outline=_OUTLINE,
-    word_count={"type": "integer", "minimum": 100, "maximum": 20000},
+    word_count={"type": "integer", "minimum": 1, "maximum": 20000},
 )
 # Longer than they may be in the end: a title of 61 characters is shortened by `tidy`, not paid for twice.
 _CONTENT = _object(

@@ -1,7 +1,15 @@
 from django.conf import settings
 from django.db import models
 
-from apps.core.models import TenantModel
+from apps.core.models import TenantModel, TenantQuerySet
+from apps.core.tenancy import Tenant
+
+
+class NotificationQuerySet(TenantQuerySet):
+    def for_tenant(self, tenant: Tenant) -> "NotificationQuerySet":
+        """Those of the account, without the ones meant for another of its users."""
+        mine = models.Q(user=None) | models.Q(user_id=tenant.user_id)
+        return super().for_tenant(tenant).filter(mine)
 
 
 class Notification(TenantModel):
@@ -47,8 +55,12 @@ class Notification(TenantModel):
     action_label = models.CharField(max_length=60, blank=True)
     action_url = models.CharField(max_length=300, blank=True)
     metadata = models.JSONField(default=dict)
-    key = models.CharField(max_length=200, null=True, help_text="The same key twice in an account is one notification.")
+    key = models.CharField(
+        max_length=200, null=True, help_text="The same key twice in an account is one notification."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = NotificationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]

@@ -1,9 +1,13 @@
 """From the library of search keywords to the ideas for articles."""
 
+from typing import ClassVar
+
 from django.contrib.postgres.indexes import GinIndex
-from django.db import models
+from django.db import models, transaction
+from django.utils import timezone
 
 from apps.accounts.models import IndustrySector, Sector, Site
+from apps.core.errors import Conflict
 from apps.core.models import TenantModel, TenantQuerySet
 
 
@@ -42,6 +46,25 @@ def difficulty_label(difficulty: int | None) -> str | None:
     return next(label for label, top in DIFFICULTY_LABELS.items() if difficulty <= top)
 
 
+class WorkflowQuerySet(TenantQuerySet):
+    """Rows whose status moves by rule: `COMES_FROM` of the model says from which states each can be reached."""
+
+    def may_move(self, status: str) -> models.Q:
+        return models.Q(status__in=self.model.COMES_FROM[status])
+
+    def move_to(self, status: str) -> int:
+        """Moves all rows and returns how many were elsewhere. Raises Conflict, and moves none, when one may not."""
+        with transaction.atomic():
+            moved = self.filter(self.may_move(status)).update(status=status, updated_at=timezone.now())
+            stuck = self.exclude(status=status).values_list("pk", "status").first()
+            if stuck:
+                raise Conflict(
+                    f"The {self.model._meta.verbose_name} {stuck[0]} is {stuck[1]} and can not become {status}.",
+                    details={"id": stuck[0], "status": stuck[1]},
+                )
+        return moved
+
+
 class SeedKeyword(models.Model):
     """A keyword of the library, which all accounts share. `key` is its identity (see keyword_files.keyword_key)."""
 
@@ -78,7 +101,12 @@ class SeedKeyword(models.Model):
             models.Index(fields=["country", "-volume", "-id"], name="seed_country_volume"),
             models.Index(fields=["keyword", "id"], name="seed_keyword_text"),
             models.Index(fields=["difficulty", "id"], name="seed_difficulty_id"),
-            GinIndex(fields=["keyword"], opclasses=["gin_trgm_ops"], name="seed_keyword_trgm"),
+            models.Index(
+                models.F("difficulty").desc(nulls_last=True), models.F("id").desc(), name="seed_difficulty_desc"
+            ),
+            models.Index(fields=["-country", "-volume", "-id"], name="seed_country_desc"),
+            # On the key: what differs in case, width or quotes only is found as well.
+            GinIndex(fields=["key"], opclasses=["gin_trgm_ops"], name="seed_key_trgm"),
         ]
 
     def __str__(self) -> str:
@@ -92,6 +120,9 @@ class Cluster(TenantModel):
         NEW = "new"
         MAPPED = "mapped"
 
+    # Back to new: an editor wants further ideas of it.
+    COMES_FROM: ClassVar = {Status.NEW: [Status.MAPPED], Status.MAPPED: [Status.NEW]}
+
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="clusters")
     sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="clusters")
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
@@ -103,12 +134,26 @@ class Cluster(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    objects = WorkflowQuerySet.as_manager()
+
     class Meta:
         ordering = ["name", "id"]
         indexes = [models.Index(fields=["site", "status"], name="cluster_site_status")]
 
     def __str__(self) -> str:
         return self.name
+
+
+class KeywordQuerySet(WorkflowQuerySet):
+    def may_move(self, status: str) -> models.Q:
+        """A disabled keyword goes back to where it was, which its cluster tells, and nowhere else."""
+        former = {
+            Keyword.Status.NEW: models.Q(cluster__isnull=True),
+            Keyword.Status.CLUSTERED: models.Q(cluster__in=Cluster.objects.filter(status=Cluster.Status.NEW)),
+            Keyword.Status.MAPPED: models.Q(cluster__in=Cluster.objects.filter(status=Cluster.Status.MAPPED)),
+        }.get(status)
+        allowed = super().may_move(status)
+        return allowed | models.Q(former, status=Keyword.Status.DISABLED) if former else allowed
 
 
 class Keyword(TenantModel):
@@ -119,6 +164,13 @@ class Keyword(TenantModel):
         CLUSTERED = "clustered"
         MAPPED = "mapped"
         DISABLED = "disabled"
+
+    COMES_FROM: ClassVar = {
+        Status.NEW: [],
+        Status.CLUSTERED: [Status.NEW],
+        Status.MAPPED: [Status.CLUSTERED],
+        Status.DISABLED: [Status.NEW, Status.CLUSTERED, Status.MAPPED],
+    }
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="keywords")
     sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="keywords")
@@ -140,7 +192,7 @@ class Keyword(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = TenantQuerySet.as_manager()
+    objects = KeywordQuerySet.as_manager()
 
     class Meta:
         ordering = ["-volume", "-id"]
@@ -171,6 +223,12 @@ class ContentIdea(TenantModel):
         QUEUED = "queued"
         COMPLETED = "completed"
 
+    COMES_FROM: ClassVar = {
+        Status.NEW: [Status.QUEUED],
+        Status.QUEUED: [Status.NEW],
+        Status.COMPLETED: [Status.NEW, Status.QUEUED],
+    }
+
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="ideas")
     sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="ideas")
     cluster = models.ForeignKey(Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="ideas")
@@ -187,6 +245,8 @@ class ContentIdea(TenantModel):
     is_offline_draft = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = WorkflowQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

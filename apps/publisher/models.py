@@ -1,10 +1,14 @@
 """What went out, where, and how it went."""
 
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models import Q
+from django.utils.encoding import iri_to_uri
 
-from apps.accounts.models import Site
-from apps.core.models import TenantModel
-from apps.writer.models import Content, Image
+from apps.accounts.models import Account, Site
+from apps.core.models import TenantModel, TenantQuerySet
+from apps.writer.models import Content
 
 
 class Target(models.TextChoices):
@@ -37,14 +41,35 @@ class PublishingRecord(TenantModel):
     class Meta:
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["content", "reference"], name="publishing_record_once")]
-        indexes = [models.Index(fields=["site", "-id"], name="publishing_record_site")]
+        indexes = [
+            models.Index(fields=["site", "-id"], name="publishing_record_site"),
+            models.Index(
+                fields=["created_at"],
+                name="publishing_record_open",
+                condition=Q(status__in=["pending", "publishing"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.content_id} to {self.target}: {self.status}"
 
 
+class HostedPageQuerySet(TenantQuerySet):
+    def public(self, site_slug: str) -> "HostedPageQuerySet":
+        """The pages that anybody may read of the site with this slug."""
+        return self.filter(
+            site__slug=site_slug,
+            site__is_hosted=True,
+            site__is_active=True,
+            site__account__status=Account.Status.ACTIVE,
+        )
+
+
 class HostedPage(TenantModel):
-    """A published page of a hosted site: a copy as it was approved, so that a later draft is not seen before its time."""
+    """A published page of a hosted site: a copy as it was approved, so that a later draft is not seen before its time.
+
+    The pictures are copies too, kept by their public name: making one anew must not change a page that is out.
+    """
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="pages")
     content = models.OneToOneField(Content, on_delete=models.CASCADE, related_name="hosted_page")
@@ -56,7 +81,8 @@ class HostedPage(TenantModel):
     meta_description = models.CharField(max_length=400, blank=True)
     categories = models.JSONField(default=list)
     tags = models.JSONField(default=list)
-    featured_image = models.ForeignKey(Image, null=True, on_delete=models.SET_NULL, related_name="+")
+    images = models.JSONField(default=dict, help_text="By public file name: alt, caption, width, height.")
+    featured = models.CharField(max_length=80, blank=True, help_text="The one of `images` that stands on top.")
     content_hash = models.CharField(max_length=64)
     published_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -64,6 +90,29 @@ class HostedPage(TenantModel):
     class Meta:
         ordering = ["-published_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["site", "slug"], name="hosted_page_slug")]
+        indexes = [
+            models.Index(fields=["site", "-published_at", "-id"], name="hosted_page_newest"),
+            GinIndex(fields=["images"], name="hosted_page_images"),
+        ]
+
+    objects = HostedPageQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def url(self) -> str:
+        """Absolute; needs `site`."""
+        return f"{site_url(self.site)}{iri_to_uri(self.slug)}/"
+
+    def image_url(self, name: str) -> str:
+        return f"{site_url(self.site)}images/{name}"
+
+    def file_path(self, name: str) -> str:
+        """Where the storage keeps one of `images`."""
+        return f"hosted/{self.content_id}/{name}"
+
+
+def site_url(site: Site) -> str:
+    """The absolute address at which we host a site."""
+    return f"{settings.PUBLIC_URL}/sites/{site.slug}/"

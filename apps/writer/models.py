@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from apps.accounts.models import Sector, Site
+from apps.core.errors import Conflict
 from apps.core.models import TenantModel
 from apps.planner.models import Cluster, ContentIdea, ContentType, Keyword, Structure
 
@@ -21,8 +22,12 @@ class Task(TenantModel):
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="tasks")
     sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="tasks")
-    cluster = models.ForeignKey(Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks")
-    idea = models.OneToOneField(ContentIdea, null=True, blank=True, on_delete=models.SET_NULL, related_name="task")
+    cluster = models.ForeignKey(
+        Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks"
+    )
+    idea = models.OneToOneField(
+        ContentIdea, null=True, blank=True, on_delete=models.SET_NULL, related_name="task"
+    )
     title = models.CharField(max_length=300)
     description = models.TextField(blank=True)
     content_type = models.CharField(max_length=14, choices=ContentType, default=ContentType.POST)
@@ -59,11 +64,19 @@ class Content(TenantModel):
         PUBLISHED = "published"
         FAILED = "failed"
 
-    content_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Names it at a target.")
+    content_key = models.UUIDField(
+        default=uuid.uuid4, unique=True, editable=False, help_text="Names it at a target."
+    )
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="content")
-    sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="content")
-    cluster = models.ForeignKey(Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="content")
-    task = models.OneToOneField(Task, null=True, blank=True, on_delete=models.SET_NULL, related_name="content")
+    sector = models.ForeignKey(
+        Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="content"
+    )
+    cluster = models.ForeignKey(
+        Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="content"
+    )
+    task = models.OneToOneField(
+        Task, null=True, blank=True, on_delete=models.SET_NULL, related_name="content"
+    )
     title = models.CharField(max_length=300)
     slug = models.CharField(max_length=200)
     html = models.TextField(blank=True)
@@ -84,9 +97,15 @@ class Content(TenantModel):
     external_url = models.URLField(max_length=600, blank=True)
     scheduled_publish_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
-    model = models.CharField(max_length=120, blank=True, help_text="Who wrote it: provider/model; empty: a person.")
-    approved_by = models.CharField(max_length=120, blank=True, help_text="The user's address, or `automation`.")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    model = models.CharField(
+        max_length=120, blank=True, help_text="Who wrote it: provider/model; empty: a person."
+    )
+    approved_by = models.CharField(
+        max_length=120, blank=True, help_text="The user's address, or `automation`."
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -97,12 +116,46 @@ class Content(TenantModel):
         indexes = [
             models.Index(fields=["site", "status"], name="content_site_status"),
             models.Index(
-                fields=["scheduled_publish_at"], name="content_due", condition=models.Q(site_status="scheduled")
+                fields=["scheduled_publish_at"],
+                name="content_due",
+                condition=models.Q(site_status="scheduled"),
             ),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+    def move_to(self, status: str, *, by: str = "") -> bool:
+        """Changes the workflow state, unsaved; False when it is there already. `by` approves it.
+
+        Raises Conflict for a state that is not next to this one, for `published`, which only the target
+        sets, while it is scheduled or being published, and for approving what has no text.
+        """
+        if status == self.status:
+            return False
+        if status == self.Status.PUBLISHED:
+            raise Conflict(
+                "An article becomes published when its target has confirmed it. Publish it instead."
+            )
+        if self.site_status == self.SiteStatus.SCHEDULED:
+            raise Conflict("The article is scheduled. Take it off the schedule first.")
+        if self.site_status == self.SiteStatus.PUBLISHING:
+            raise Conflict("The article is being published right now. Wait until that has ended.")
+        if status not in CONTENT_MOVES.get(self.status, ()):
+            near = " or ".join(CONTENT_MOVES.get(self.status, ())) or "nothing else by hand"
+            raise Conflict(f"An article that is {self.status} can become {near}, not {status}.")
+        if status == self.Status.APPROVED and not (self.title.strip() and self.html.strip()):
+            raise Conflict("An article without a title and a text can not be approved.")
+        self.status = status
+        self.approved_by = by if status == self.Status.APPROVED else ""
+        return True
+
+
+CONTENT_MOVES = {
+    Content.Status.DRAFT: (Content.Status.REVIEW,),
+    Content.Status.REVIEW: (Content.Status.DRAFT, Content.Status.APPROVED),
+    Content.Status.APPROVED: (Content.Status.REVIEW,),
+}
 
 
 def image_path(image: "Image", name: str) -> str:

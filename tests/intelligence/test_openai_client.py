@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 
-import httpx
 import pytest
 from PIL import Image
 
+from apps.core import http
 from apps.intelligence.clients.base import (
     BadAnswer,
     ImageRequest,
@@ -135,6 +135,11 @@ def server():
     thread.join()
 
 
+def outbound(server, timeout=5):
+    """The client that the product sends with, allowed to reach the test's server."""
+    return http.client(timeout=timeout, max_bytes=200_000, allow_private=[f"127.0.0.1:{server.server_port}"])
+
+
 @pytest.fixture
 def waits():
     return []
@@ -142,7 +147,7 @@ def waits():
 
 @pytest.fixture
 def provider(server, waits):
-    with httpx.Client(timeout=5) as client:
+    with outbound(server) as client:
         yield OpenAIProvider(KEY, server.url, timeout=5, http_client=client, sleep=waits.append)
 
 
@@ -251,7 +256,7 @@ def test_a_connection_reset_in_the_middle_of_the_body(server, provider, waits):
 
 
 def test_nobody_listens(waits):
-    with httpx.Client(timeout=2) as client:
+    with http.client(timeout=2, allow_private=["127.0.0.1:9"]) as client:
         provider = OpenAIProvider(
             KEY, "http://127.0.0.1:9/v1", max_attempts=2, http_client=client, sleep=waits.append
         )
@@ -260,9 +265,43 @@ def test_nobody_listens(waits):
     assert len(waits) == 1
 
 
+def test_addresses_that_may_not_be_called(server, waits):
+    with http.client(allow_private=[]) as client:
+        provider = OpenAIProvider(KEY, server.url, http_client=client, sleep=waits.append)
+        with raises(ProviderRefused, "127.0.0.1") as caught:
+            provider.text(request())
+    assert caught.value.provider_down
+    assert (server.requests, waits) == ([], [])
+
+
+def test_the_default_client_keeps_to_the_operators_addresses(server, settings, waits):
+    settings.OUTBOUND_ALLOW_PRIVATE = []
+    provider = OpenAIProvider(KEY, server.url, sleep=waits.append)
+    with raises(ProviderRefused, "127.0.0.1"):
+        provider.text(request())
+    settings.OUTBOUND_ALLOW_PRIVATE = [f"127.0.0.1:{server.server_port}"]
+    server.play(OK)
+    assert OpenAIProvider(KEY, server.url).text(request()).data == GOOD
+
+
+def test_an_image_at_an_address_that_may_not_be_called(server, provider, waits):
+    server.play(picture(url="http://127.0.0.1:9/a.png"))
+    with raises(ProviderRefused, "127.0.0.1") as caught:
+        provider.image(ASK)
+    assert not caught.value.provider_down, "only this picture is out of reach"
+    assert waits == []
+
+
+def test_an_endless_answer(server, provider, waits):
+    server.play(completion("x" * 300_000))
+    with raises(ProviderRefused, "larger than the limit") as caught:
+        provider.text(request())
+    assert not caught.value.provider_down
+
+
 def test_a_time_out(server, waits):
     server.play(lambda handler: time.sleep(1), OK)
-    with httpx.Client() as client:
+    with outbound(server, timeout=0.3) as client:
         provider = OpenAIProvider(KEY, server.url, timeout=0.3, http_client=client, sleep=waits.append)
         assert provider.text(request()).data == GOOD
     assert len(waits) == 1
@@ -453,12 +492,13 @@ def test_models_with_other_parameters(server, provider):
 
 
 def test_keys_and_addresses_that_cannot_be_sent(server):
+    client = outbound(server)
     for key in ("sk-\nabc", "sk-\0", "klé", "two words"):
         with raises(ProviderRefused, "Paste it again"):
-            OpenAIProvider(key, server.url, http_client=httpx.Client())
+            OpenAIProvider(key, server.url, http_client=client)
     for url in ("ftp://a.example", "example.com/v1", "http://", "http://a b", "javascript:alert(1)"):
         with raises(ProviderRefused, "http://"):
-            OpenAIProvider(KEY, url, http_client=httpx.Client())
+            OpenAIProvider(KEY, url, http_client=client)
 
 
 def test_check(server, provider, waits):

@@ -504,6 +504,7 @@ def test_volume(cell, volume, estimate):
     ["-5", -5, "1e5", "10K – 1K", "1,23,4", "1.200K", "abc", "1K – ", "10²", True, "9" * 5000, "5,0,0"],
 )
 def test_bad_volume(cell):
+    volume_of(1)  # what was read before must not answer for True
     with pytest.raises(CellError) as error:
         volume_of(cell)
     assert error.value.code == "bad_volume"

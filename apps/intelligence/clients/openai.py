@@ -18,6 +18,8 @@ from openai.types import CreateEmbeddingResponse, ImagesResponse
 from openai.types.chat import ChatCompletion
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from apps.core import http
+
 from .base import (
     BadAnswer,
     ImageAnswer,
@@ -86,8 +88,6 @@ class OpenAIProvider:
                 provider_down=True,
             )
         if http_client is None:
-            from apps.core import http  # lazily: this module needs no Django
-
             http_client = http.client(timeout=timeout, max_bytes=MAX_ANSWER_BYTES)
         self._http = http_client
         self._client = openai.OpenAI(

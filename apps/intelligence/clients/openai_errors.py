@@ -7,6 +7,8 @@ from email.utils import parsedate_to_datetime
 import httpx
 import openai
 
+from apps.core.http.errors import OutboundError
+
 from .base import BadAnswer, ProviderError, ProviderRefused, ProviderUnavailable
 
 # Credit that is used up does not come back within the minute: leave the provider alone for an hour.
@@ -37,8 +39,11 @@ def provider_error(error: Exception, *, secret: str) -> ProviderError:
     if isinstance(error, httpx.HTTPStatusError):
         return _not_fetched(error.response)
     cause = error.__cause__ or error
-    if getattr(cause, "permanent", False):  # an address that may not be called stays so
-        return ProviderRefused(f"The AI provider cannot be called: {_clean(cause, secret)}.")
+    if isinstance(cause, OutboundError) and cause.permanent:
+        return ProviderRefused(
+            f"The AI provider cannot be used: {_clean(cause, secret)}.",
+            provider_down=isinstance(error, openai.APIConnectionError) and cause.reason != "too_large",
+        )
     if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
         return ProviderUnavailable(
             "The AI provider did not answer in time. Try again later, or allow more time."
@@ -92,7 +97,7 @@ def by_status(status: int, message: str, *, code: object = None, headers: object
             provider_down=True,
         )
     refusal = BadRequest if status in (400, 422) and code not in _NOT_THE_PARAMETERS else ProviderRefused
-    return refusal(f"The AI provider refused the request: {message.rstrip('.')}.")
+    return refusal(f"The AI provider refused the request: {message}.")
 
 
 def error_in_answer(answer: object, *, secret: str) -> ProviderError | None:
@@ -129,4 +134,4 @@ def _clean(message: object, secret: str) -> str:
     text = " ".join(str(message).split()) or type(message).__name__
     if secret:
         text = text.replace(secret, f"…{secret[-4:]}")
-    return text if len(text) <= 300 else text[:300] + "…"
+    return text.rstrip(".") if len(text) <= 300 else text[:300] + "…"

@@ -12,6 +12,9 @@ def partition(graph: sparse.csr_matrix, gamma: float) -> np.ndarray:
     n = graph.shape[0]
     labels = np.arange(n) + n
     if graph.nnz:
+        graph = graph.multiply(graph >= gamma / 2).tocsr()  # weaker edges change nothing but the time
+        graph.sort_indices()
+    if graph.nnz:
         _, found = leiden_csr(
             graph.indptr.astype(np.int64),
             graph.indices.astype(np.int32),

@@ -28,17 +28,24 @@ def neighbour_graph(features: Features, tick: Callable[[float], None] = lambda s
     wording = _wording_of_pairs(features.wording, left, right)
     tick(0.75)
     base = MEANING * _meaning_of_pairs(features.meaning, left, right) + wording
-    smooth = smoothed(features.meaning, _top(left, right, base, n, SMOOTHING))
+    smooth = smoothed(features.meaning, _nearest_matrix(left, right, base, n))
     tick(0.85)
     scores = MEANING * _meaning_of_pairs(smooth, left, right) + wording
     del wording, base, smooth
     scores = _local_scaling(left, right, scores, n)
-    graph = _top(left, right, scores, n, NEIGHBOURS)
-    graph = graph.maximum(graph.T).tocsr()
-    graph.sort_indices()
+    ranked = _Ranked(left, right, scores, n)
+    bar = ranked.score_at(NEIGHBOURS)
+    kept = (scores >= np.minimum(bar[left], bar[right])) & (scores > 0)
     # Sums of floats differ in the last digits from machine to machine; Leiden would turn that into other clusters.
-    graph.data = np.round(graph.data.astype(np.float64), 6)
-    tick(1.0)
+    return symmetric(left[kept], right[kept], np.round(scores[kept].astype(np.float64), 6), n)
+
+
+def symmetric(left, right, scores, n) -> sparse.csr_matrix:
+    """n x n CSR from undirected pairs, columns in order."""
+    graph = sparse.coo_matrix(
+        (np.concatenate([scores, scores]), (np.concatenate([left, right]), np.concatenate([right, left]))), (n, n)
+    ).tocsr()
+    graph.sort_indices()
     return graph
 
 
@@ -52,23 +59,45 @@ def smoothed(meaning: np.ndarray, near: sparse.csr_matrix) -> np.ndarray:
 
 def _local_scaling(left, right, scores, n):
     """Divide by how near each side's neighbours usually are, so that one cut fits dense and sparse regions."""
-    near = _top(left, right, scores, n, 10)
-    density = np.asarray(near.sum(axis=1)).ravel() / 10
-    density = np.maximum(density / max(density.mean(), 1e-9), 0.1)
-    return scores / np.sqrt(np.sqrt(density[left] * density[right]))
+    density = _Ranked(left, right, scores, n).mean_of_first(10)
+    density = np.maximum(density / max(float(density.mean()), 1e-9), 0.1)
+    return (scores / np.sqrt(np.sqrt(density[left] * density[right]))).astype(np.float32)
 
 
-def _top(left, right, scores, n, k) -> sparse.csr_matrix:
-    """The k best-scored partners of every keyword, from undirected pairs, as rows of an n x n CSR."""
-    rows, columns = np.concatenate([left, right]), np.concatenate([right, left])
-    values = np.concatenate([scores, scores])
-    positive = values > 1e-6
-    rows, columns, values = rows[positive], columns[positive], values[positive]
-    order = np.lexsort((columns, -values, rows))
-    rows, columns, values = rows[order], columns[order], values[order]
-    first = np.searchsorted(rows, np.arange(n))
-    kept = np.arange(len(rows)) - first[rows] < k
-    return sparse.csr_matrix((values[kept], (rows[kept], columns[kept])), shape=(n, n))
+def _nearest_matrix(left, right, scores, n) -> sparse.csr_matrix:
+    """Row i: the scores of the SMOOTHING nearest of keyword i (more where some are equally near)."""
+    bar = _Ranked(left, right, scores, n).score_at(SMOOTHING)
+    there, back = (scores >= bar[left]) & (scores > 0), (scores >= bar[right]) & (scores > 0)
+    rows = np.concatenate([left[there], right[back]])
+    columns = np.concatenate([right[there], left[back]])
+    return sparse.csr_matrix((np.concatenate([scores[there], scores[back]]), (rows, columns)), shape=(n, n))
+
+
+class _Ranked:
+    """The scores of undirected pairs, best first within each keyword. Only values are sorted: fast, and equal scores
+    cannot come out in another order on another machine."""
+
+    def __init__(self, left, right, scores, n):
+        self.values = np.concatenate([left * 2.0 - scores, right * 2.0 - scores])  # row * 2 - score, scores below 2
+        self.values.sort()
+        self.start = np.searchsorted(self.values, np.arange(n) * 2.0 - 2.0 + 1e-7)
+        self.end = np.append(self.start[1:], len(self.values))
+        self.rows = np.arange(n) * 2.0
+
+    def score_at(self, rank):
+        """Score of the `rank`-th nearest, 0 where there are fewer."""
+        at = self.start + rank - 1
+        there = at < self.end
+        return np.where(there, self.rows - self.values[np.where(there, at, 0)] - 1e-6, 0)
+
+    def mean_of_first(self, count):
+        """Mean of the best `count` scores, missing ones as 0."""
+        total = np.zeros(len(self.rows))
+        for rank in range(count):
+            at = self.start + rank
+            there = at < self.end
+            total += np.where(there, self.rows - self.values[np.where(there, at, 0)], 0)
+        return total / count
 
 
 def _meaning_of_pairs(vectors, left, right):
@@ -90,16 +119,19 @@ def _wording_of_pairs(wording, left, right):
 def _candidate_pairs(features: Features, tick):
     """(left, right), left < right, sorted and distinct."""
     n = features.meaning.shape[0]
-    keys = _keys(*_search_cells(features, tick), n)
+    keys = [_keys(*_search_cells(features, tick), n)]
     if n > EXACT_UP_TO:
-        keys = np.union1d(keys, _keys(*_search_rare(features.wording), n))
+        keys.append(_keys(*_search_rare(features.wording), n))
+    keys = np.concatenate(keys)
+    keys.sort()  # np.unique would hash, which is slower on millions
+    keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
     return (keys // n).astype(np.int32), (keys % n).astype(np.int32)
 
 
 def _keys(rows, columns, n):
     apart = rows != columns
     low, high = np.minimum(rows, columns)[apart], np.maximum(rows, columns)[apart]
-    return np.unique(low.astype(np.int64) * n + high)
+    return low.astype(np.int64) * n + high
 
 
 def _search_rare(wording):

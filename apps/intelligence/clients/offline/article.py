@@ -85,6 +85,7 @@ def article(inputs: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     notice = _notice(inputs, english, target, _words(body) * 1.1 < target)
     secondary = [keyword.text for keyword in others]
     searched = ", ".join(secondary[:4])
+    about = searched or "; ".join(section.heading for section in parts[:3])
     return {
         "title": shorten(title, 300),
         "slug": slug(primary if 0 < len(primary) <= 80 else title),
@@ -92,7 +93,7 @@ def article(inputs: dict[str, Any], rng: random.Random) -> dict[str, Any]:
             f"Offline draft on {primary}" + (f": it answers {searched}." if searched else "."), 300
         ),
         "meta_title": _meta_title(title, primary, clean(inputs.get("site_name"))),
-        "meta_description": shorten(f"{title}. {headline(searched)}." if searched else title, 155),
+        "meta_description": shorten(f"{title}. {headline(about)}.", 155),
         "primary_keyword": shorten(primary, 500),
         "secondary_keywords": [shorten(text, 500) for text in secondary[:LISTED]],
         "categories": [shorten(clean(inputs.get("sector")) or headline(primary), 100)],

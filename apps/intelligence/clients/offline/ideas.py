@@ -28,11 +28,8 @@ _TITLES = {
         "Understanding {}",
         "What people get wrong about {}",
     ),
-    "comparison": (
-        "{}: how the choices compare",
-        "{} compared, point by point",
-        "{}: which choice suits you?",
-    ),
+    "comparison": ("{}: which one suits you?", "{}: the differences that matter", "{}: how they compare"),
+    "price": ("{}: what you pay for", "{}: how to compare offers", "What to know about {} before you pay"),
     "review": ("{}: strengths, weaknesses and a verdict", "{} put to the test", "Is {} worth it?"),
     "listicle": ("{}: our choice and how we made it", "{} at a glance", "{}: which one for whom"),
     "landing_page": ("{}: what to check before you decide", "{} made simple", "Your way to {}"),
@@ -74,7 +71,7 @@ def _plans(keywords: list[Keyword]) -> Iterator[tuple[str, list[Keyword]]]:
     parts.append(("guide" if any("how" in k.words for k in questions) else "article", questions))
     head = Counter(word for k in keywords for word in set(k.words))
     shared = {word for word, n in head.items() if n * 2 > len(keywords)}
-    topics = [("article", group) for group in groups(plain, head=shared)]
+    topics = [("article", group) for group in groups(plain[1:], head=shared)]
     for some in (parts, topics):
         yield from sorted((p for p in some if p[1]), key=lambda p: -sum(k.volume or 0 for k in p[1]))
     for structure in ("article", "guide", "comparison", "review", "listicle", "landing_page"):
@@ -84,12 +81,13 @@ def _plans(keywords: list[Keyword]) -> Iterator[tuple[str, list[Keyword]]]:
 
 def _titles(structure: str, targets: list[Keyword], english: bool, *, turn: int) -> Iterator[str]:
     """Titles to try in order; `turn` begins with another form, so that neighbours do not sound alike."""
-    text = shorten(headline(targets[0].text), 120)
+    typed = shorten(targets[0].text, 120)
+    text = headline(typed)
     if targets[0].question:
         yield text if text[-1] in "?؟？…" or not english else text + "?"
     if english and not targets[0].question:
-        forms = _TITLES[structure]
-        yield from (headline(forms[(turn + n) % len(forms)].replace("{}", text)) for n in range(len(forms)))
+        forms = _TITLES["price" if targets[0].facet == "price" else structure]
+        yield from (headline(forms[(turn + n) % len(forms)].replace("{}", typed)) for n in range(len(forms)))
     if not english:
         yield text
         yield from (

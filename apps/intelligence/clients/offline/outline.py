@@ -62,34 +62,44 @@ _LABELS = {
     "how": "{} step by step",
     "local": "{} near you",
 }
-# What a reader of such a text expects, used when the keywords alone do not fill it: a heading and its notes.
+# What a reader of such a text expects, used when the keywords alone do not fill it: a heading with its notes.
+# After the bar stands the heading for topics that are a phrase of their own ("how to …", "… price").
 _FRAMES = {
     "article": (
         (
-            "What {} means",
+            "What {} means|What it means",
             "Define it in one sentence, then in the words of your readers.",
             "Say what it is not.",
         ),
         (
-            "Why {} matters",
+            "Why {} matters|Why it matters",
             "Name who is affected and how they notice.",
             "Show what happens if nothing is done.",
         ),
-        ("What people get wrong about {}", "Name the misunderstandings that you meet, and put each right."),
-        ("What to do next about {}", "Give a small first step for today and a larger one for later."),
+        (
+            "What people get wrong about {}|What people get wrong",
+            "Name the misunderstandings that you meet, and put each right.",
+        ),
+        (
+            "What to do next about {}|What to do next",
+            "Give a small first step for today and a larger one for later.",
+        ),
     ),
     "guide": (
         (
-            "What you need before you begin with {}",
+            "What you need before you begin with {}|What you need before you begin",
             "List tools, knowledge, time and permissions.",
             "Say who should not try it alone.",
         ),
         (
-            "{} step by step",
+            "{} step by step|Step by step",
             "One action a step, in order.",
             "Say after each how the reader sees that it worked.",
         ),
-        ("Common mistakes with {}", "For each: how it shows, why it happens, how to undo it."),
+        (
+            "Common mistakes with {}|Common mistakes",
+            "For each: how it shows, why it happens, how to undo it.",
+        ),
         (
             "How to tell that it has worked",
             "Give a check that the reader can do alone.",
@@ -97,21 +107,30 @@ _FRAMES = {
         ),
     ),
     "comparison": (
-        ("{} at a glance", "Sum up the result in a few lines for readers who stop here."),
-        ("The criteria that matter for {}", "Explain each criterion and why it weighs as it does."),
+        ("{} at a glance|At a glance", "Sum up the result in a few lines for readers who stop here."),
+        (
+            "The criteria that matter for {}|The criteria that matter",
+            "Explain each criterion and why it weighs as it does.",
+        ),
         ("Strengths and weaknesses side by side", "The same points for every candidate, in the same order."),
         ("Which choice suits whom", "Describe two or three typical readers and advise each of them."),
     ),
     "review": (
-        ("{} in short", "The verdict in two sentences, for readers who stop here."),
+        ("{} in short|In short", "The verdict in two sentences, for readers who stop here."),
         ("How it was tested", "Who, where, how long, against what.", "Say who paid for it."),
-        ("What is good about {}", "Only what was seen in the test, with an example each."),
+        (
+            "What is good about {}|What is good about it",
+            "Only what was seen in the test, with an example each.",
+        ),
         ("What could be better", "Be as exact as with the praise.", "Say which faults can be lived with."),
         ("Verdict", "For whom it is worth it, for whom not, and what to take instead."),
     ),
     "listicle": (
         ("How the choice was made", "Name the criteria and who chose.", "Say what was left out on purpose."),
-        ("{} at a glance", "One line for each candidate: the name and the one reason to choose it."),
+        (
+            "{} at a glance|At a glance",
+            "One line for each candidate: the name and the one reason to choose it.",
+        ),
         (
             "The candidates one by one",
             "For each the same profile: for whom, strength, weakness, where to get it.",
@@ -119,7 +138,10 @@ _FRAMES = {
         ("Which one suits whom", "Send each kind of reader to one candidate."),
     ),
     "landing_page": (
-        ("What {} does for you", "The benefit in the reader's words, before any feature."),
+        (
+            "What {} does for you|What it does for you",
+            "The benefit in the reader's words, before any feature.",
+        ),
         ("How it works", "Three short steps from the first click to the result."),
         (
             "What others say",
@@ -129,7 +151,7 @@ _FRAMES = {
         ("How to begin", "One clear action, and what happens after it."),
     ),
     "product_page": (
-        ("What {} is", "What it is, for what, for whom, in two sentences."),
+        ("What {} is|What it is", "What it is, for what, for whom, in two sentences."),
         (
             "Features and benefits",
             "Each feature with what the buyer has of it.",
@@ -176,9 +198,11 @@ def sections(primary: str, keywords: list[Keyword], *, structure: str, english: 
     found.sort(key=lambda section: -sum(k.volume or 0 for k in section.keywords))
     if not english:
         return found or [Section(headline(primary), None, (), next(advice))]
+    topic = all(k.facet is None and not k.question for k in read([primary]))
     taken = {section.heading.casefold() for section in found}
     for heading, *notes in _FRAMES.get(structure, _FRAMES["article"]):
-        heading = headline(heading.replace("{}", primary))
+        named, _, unnamed = heading.partition("|")
+        heading = headline(named.replace("{}", primary)) if topic or not unnamed else unnamed
         if heading.casefold() not in taken:
             found.append(Section(heading, None, (), tuple(notes)))
     return found

@@ -1,0 +1,279 @@
+"""Works a run off: stage by stage, item by item. All that it knows stands in rows.
+
+Who dies here leaves claimed items behind; the next execution of the job finds them by their claim, which is not
+its own, and takes them up again. An item ends in the transaction that stores its result, and only for the claim
+that holds it.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+from django.db import connection
+from django.utils import timezone
+
+from apps.accounts.services.limits import PlanLimitReached
+from apps.automation.models import Run, RunItem, RunLog, RunStage
+from apps.automation.services.stages import STAGES, Stage, Work, content_with_images_to_review
+from apps.billing.services.ledger import AlreadySettled, InsufficientCredits
+from apps.core.errors import AppError
+from apps.core.jobs import GoOnLater, JobRun, LeaseLost
+from apps.integration.models import SiteSettings
+from apps.integration.services import site_settings
+from apps.intelligence.services import UpstreamFailed
+from apps.notifications.services import notify
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 5
+SHIFT_SECONDS = 20 * 60
+
+CLAIM = """
+UPDATE automation_runitem SET state = 'claimed', claim_token = %s, claimed_at = %s, attempts = attempts + 1
+WHERE id = ANY (ARRAY(
+  SELECT id FROM automation_runitem WHERE run_id = %s AND stage = %s AND state = 'pending'
+  ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
+RETURNING id, object_id, attempts
+"""
+
+
+class PauseRun(Exception):
+    """The run can not go on now; the sentence says why."""
+
+
+class Ended(Exception):
+    """The run was paused, cancelled or is over: nothing more is to be done."""
+
+
+@contextmanager
+def own_connection() -> Iterator[None]:
+    """A pool's thread closes the database connection that it opened."""
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+class Engine:
+    """One execution of a run's job."""
+
+    def __init__(self, job: JobRun, run: Run):
+        self.job = job
+        self.run = run
+        self.settings: SiteSettings = site_settings(site_id=run.site_id, account_id=run.account_id)
+        self.until = time.monotonic() + SHIFT_SECONDS
+
+    def log(self, message: str, *, stage: int | None = None, level: str = RunLog.Level.INFO) -> None:
+        RunLog.objects.create(
+            account_id=self.run.account_id, run=self.run, stage=stage, level=level, message=message[:500]
+        )
+
+    def work(self) -> dict:
+        """All stages from where the run stands. Returns the job's result."""
+        if self.run.job_id != self.job.job.pk:
+            return {"run_id": self.run.pk, "status": self.run.status}
+        began = Run.objects.filter(pk=self.run.pk, status=Run.Status.PENDING).update(
+            status=Run.Status.RUNNING, started_at=timezone.now()
+        )
+        if began:
+            self.log("The run has begun.")
+        # What another execution held when it died is free again: the job's lease is ours alone now.
+        RunItem.objects.filter(run=self.run, state=RunItem.State.CLAIMED).exclude(claim_token=self.job.token).update(
+            state=RunItem.State.PENDING, claim_token=None
+        )
+        try:
+            for stage in STAGES:
+                self._stage(stage)
+            self._complete()
+        except Ended:
+            pass
+        except PauseRun as reason:
+            self._pause(str(reason))
+        self.run.refresh_from_db()
+        return {"run_id": self.run.pk, "status": self.run.status}
+
+    def _check(self) -> None:
+        """Before anything new is begun: is the run still wanted, and the job still ours?"""
+        status, pause_asked, job_id = Run.objects.values_list("status", "pause_asked", "job_id").get(pk=self.run.pk)
+        # A run that was paused and resumed has another job now.
+        if status != Run.Status.RUNNING or job_id != self.job.job.pk:
+            raise Ended
+        if pause_asked:
+            raise PauseRun("")
+        self.job.check()
+
+    def _stage(self, stage: Stage) -> None:
+        config = self.settings.stage(stage.number)
+        row, _ = RunStage.objects.get_or_create(
+            run=self.run, number=stage.number, defaults={"account_id": self.run.account_id}
+        )
+        if row.state in (RunStage.State.COMPLETED, RunStage.State.SKIPPED):
+            return
+        self._check()
+        Run.objects.filter(pk=self.run.pk).update(current_stage=stage.number)
+        if row.state == RunStage.State.PENDING:
+            if not config["enabled"]:
+                RunStage.objects.filter(pk=row.pk).update(
+                    state=RunStage.State.SKIPPED, completed_at=timezone.now()
+                )
+                self.log(f"{stage.name}: switched off for this site.", stage=stage.number)
+                return
+            if stage.number > 1 and self.settings.delay_between_stages:
+                time.sleep(self.settings.delay_between_stages)
+            self._fill(stage, row, config)
+        self._items(stage, config)
+        if stage.number == 6 and (moved := content_with_images_to_review(self.run)):
+            self.log(f"{moved} articles have their images and go to review.", stage=6)
+        RunStage.objects.filter(pk=row.pk).update(state=RunStage.State.COMPLETED, completed_at=timezone.now())
+        items = RunItem.objects.filter(run=self.run, stage=stage.number)
+        done, failed = (items.filter(state=s).count() for s in (RunItem.State.DONE, RunItem.State.FAILED))
+        self.log(f"{stage.name}: {done} done" + (f", {failed} failed." if failed else "."), stage=stage.number)
+
+    def _fill(self, stage: Stage, row: RunStage, config: dict) -> None:
+        """Fixes the stage's items. Done again after a crash it adds nothing twice."""
+        ids = list(stage.waiting(self.run.site_id, self.settings))
+        # Stage 1 has one item; its limit counts keywords and is the service's.
+        if stage.number > 1 and config["per_run_limit"]:
+            ids = ids[: config["per_run_limit"]]
+        RunItem.objects.bulk_create(
+            [
+                RunItem(account_id=self.run.account_id, run=self.run, stage=stage.number, object_id=object_id)
+                for object_id in ids
+            ],
+            ignore_conflicts=True,
+            batch_size=5000,
+        )
+        RunStage.objects.filter(pk=row.pk).update(state=RunStage.State.RUNNING, started_at=timezone.now())
+
+    def _items(self, stage: Stage, config: dict) -> None:
+        threads = stage.threads()
+        items = RunItem.objects.filter(run=self.run, stage=stage.number)
+        total = items.count()
+        running: set[Future] = set()
+        reason: Exception | None = None
+        with ThreadPoolExecutor(threads, thread_name_prefix=f"run{self.run.pk}-{stage.number}") as pool:
+            while True:
+                if reason is None:
+                    try:
+                        self._check()
+                        if time.monotonic() > self.until:
+                            raise GoOnLater
+                        for item in self._claim(stage, threads - len(running)):
+                            running.add(pool.submit(self._item, stage, config, *item))
+                    except (Ended, PauseRun, GoOnLater, LeaseLost) as stop:
+                        reason = stop
+                if not running:
+                    break
+                ended, running = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    try:
+                        future.result()
+                    except (PauseRun, LeaseLost) as stop:
+                        reason = reason or stop
+                left = items.filter(state__in=[RunItem.State.PENDING, RunItem.State.CLAIMED]).count()
+                self.job.progress(
+                    (stage.number - 1) * 100 + (total - left) * 100 // max(total, 1),
+                    len(STAGES) * 100,
+                    f"{stage.name}: {total - left} of {total}",
+                )
+                if ended and not reason and left and self.settings.delay_within_stage:
+                    time.sleep(self.settings.delay_within_stage)
+        if reason:
+            raise reason
+
+    def _claim(self, stage: Stage, n: int) -> list[tuple[int, int, int]]:
+        if n <= 0:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM, [self.job.token, timezone.now(), self.run.pk, stage.number, n])
+            return cursor.fetchall()
+
+    def _held(self, item_id: int):
+        return RunItem.objects.filter(pk=item_id, state=RunItem.State.CLAIMED, claim_token=self.job.token)
+
+    def _item(self, stage: Stage, config: dict, item_id: int, object_id: int, attempts: int) -> None:
+        """One item, in a thread of the pool."""
+        with own_connection():
+
+            def finish(result: dict) -> None:
+                done = self._held(item_id).update(
+                    state=RunItem.State.DONE,
+                    result=result,
+                    credits=result.get("credits", 0),
+                    finished_at=timezone.now(),
+                    error="",
+                )
+                if not done:
+                    raise LeaseLost
+
+            work = Work(
+                run=self.run,
+                settings=self.settings,
+                stage=config,
+                object_id=object_id,
+                reference=f"run:{self.run.pk}:{stage.number}:{object_id}",
+                finish=finish,
+            )
+            try:
+                stage.work(work)
+                # A service that found its work stored before has nothing to finish.
+                self._held(item_id).update(state=RunItem.State.DONE, finished_at=timezone.now())
+            except LeaseLost:
+                raise
+            except AlreadySettled:
+                self._held(item_id).update(state=RunItem.State.DONE, finished_at=timezone.now())
+            except (InsufficientCredits, PlanLimitReached) as error:
+                self._back(item_id)
+                raise PauseRun(error.message) from error
+            except UpstreamFailed as error:
+                if error.provider_down:
+                    self._back(item_id)
+                    raise PauseRun(error.message) from error
+                self._failed(stage, item_id, error.message, final=error.permanent or attempts >= MAX_ATTEMPTS)
+            except AppError as error:
+                self._failed(stage, item_id, error.message, final=True)
+            except Exception:
+                reference = uuid.uuid4().hex[:12]
+                log.exception("item %s of run %s failed (%s)", item_id, self.run.pk, reference)
+                sentence = f"An error of ours; tell us this reference: {reference}"
+                self._failed(stage, item_id, sentence, final=attempts >= 3)
+
+    def _back(self, item_id: int) -> None:
+        self._held(item_id).update(state=RunItem.State.PENDING, claim_token=None)
+
+    def _failed(self, stage: Stage, item_id: int, message: str, *, final: bool) -> None:
+        state = RunItem.State.FAILED if final else RunItem.State.PENDING
+        moved = self._held(item_id).update(
+            state=state, error=message, finished_at=timezone.now() if final else None
+        )
+        if moved and final:
+            self.log(message, stage=stage.number, level=RunLog.Level.ERROR)
+
+    def _pause(self, reason: str) -> None:
+        paused = Run.objects.filter(pk=self.run.pk, status=Run.Status.RUNNING).update(
+            status=Run.Status.PAUSED, pause_asked=False, error_message=reason or None
+        )
+        if not paused:
+            return
+        self.log(reason or "Paused by a user.", level=RunLog.Level.WARNING if reason else RunLog.Level.INFO)
+        if reason:
+            notify(
+                account_id=self.run.account_id,
+                notification_type="system_info",
+                severity="warning",
+                title="A run has paused",
+                message=f"{reason} The run goes on where it stopped when you resume it.",
+                action_label="Open the run",
+                action_url=f"/automation/runs/{self.run.pk}",
+                metadata={"run_id": self.run.pk, "site_id": self.run.site_id},
+            )
+
+    def _complete(self) -> None:
+        done = Run.objects.filter(pk=self.run.pk, status=Run.Status.RUNNING).update(
+            status=Run.Status.COMPLETED, completed_at=timezone.now(), error_message=None
+        )
+        if done:
+            self.log("The run is complete.")

@@ -1,0 +1,156 @@
+"""What staff see of credits. The ledger is read only; it is corrected by an entry of its own."""
+
+import uuid
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+from unfold.decorators import action
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from apps.accounts.models import Account
+from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLot, CreditPrice, CreditUsage
+from apps.billing.services.ledger import credits_adjust
+
+MOST = 10**9
+
+
+@admin.register(CreditPrice)
+class CreditPriceAdmin(ModelAdmin):
+    list_display = ["operation", "model", "unit", "credits", "updated_at"]
+    list_filter = ["operation", "unit"]
+    search_fields = ["model"]
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    list_select_related = ["account"]
+    list_filter_submit = False
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+
+class AdjustForm(BaseDialogForm):
+    account = forms.ModelChoiceField(
+        Account.objects.all(),
+        widget=UnfoldAdminIntegerFieldWidget,
+        label="Account id",
+        error_messages={"invalid_choice": "There is no account with this id."},
+    )
+    amount = forms.IntegerField(
+        min_value=-MOST,
+        max_value=MOST,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Credits to give; negative to take. Never takes more than is there.",
+    )
+    reason = forms.CharField(
+        max_length=300, widget=UnfoldAdminTextInputWidget, help_text="The account reads it."
+    )
+    # Names this correction, so that sending the form twice moves the credits once.
+    reference = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["account"].initial = self.object_id
+
+    def clean_amount(self) -> int:
+        if not self.cleaned_data["amount"]:
+            raise forms.ValidationError("Give an amount other than 0.")
+        return self.cleaned_data["amount"]
+
+
+@admin.register(CreditBalance)
+class CreditBalanceAdmin(ReadOnlyAdmin):
+    list_display = ["account", "balance", "next_event_at"]
+    search_fields = ["account__name"]
+    actions_list = ["adjust"]
+    actions_detail = ["adjust"]
+
+    @action(
+        description="Adjust credits",
+        url_path="adjust",
+        permissions=["billing.add_creditentry"],
+        dialog={
+            "title": "Adjust credits",
+            "description": "An entry of its own in the account's ledger.",
+            "form_class": AdjustForm,
+            "form_submit_text": "Adjust",
+        },
+    )
+    def adjust(self, request: HttpRequest, form: AdjustForm, object_id: int | None = None) -> HttpResponse:
+        data = form.cleaned_data
+        moved = credits_adjust(
+            account_id=data["account"].pk,
+            amount=data["amount"],
+            reference=f"adjust:{data['reference']}",
+            note=data["reason"],
+            user_id=request.user.pk,
+        )
+        messages.success(request, f"{moved:+,} credits for {data['account']}.")
+        return HttpResponse(headers={"HX-Redirect": request.headers.get("HX-Current-URL", "")})
+
+
+@admin.register(CreditEntry)
+class CreditEntryAdmin(ReadOnlyAdmin):
+    list_display = [
+        "created_at",
+        "account",
+        "kind",
+        "amount",
+        "balance_after",
+        "operation",
+        "reference",
+        "note",
+    ]
+    list_filter = ["kind", "operation"]
+    search_fields = ["account__name", "reference", "note"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(CreditUsage)
+class CreditUsageAdmin(ReadOnlyAdmin):
+    list_display = [
+        "created_at",
+        "account",
+        "operation",
+        "model",
+        "credits",
+        "loss",
+        "cost",
+        "tokens_in",
+        "tokens_out",
+    ]
+    list_filter = ["operation", "provider"]
+    search_fields = ["account__name", "reference", "model"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(CreditLot)
+class CreditLotAdmin(ReadOnlyAdmin):
+    list_display = ["account", "kind", "amount", "remaining", "expires_at", "reference", "created_at"]
+    list_filter = ["kind"]
+    search_fields = ["account__name", "reference"]
+
+
+@admin.register(CreditHold)
+class CreditHoldAdmin(ReadOnlyAdmin):
+    list_display = [
+        "account",
+        "reference",
+        "amount",
+        "operation",
+        "state",
+        "attempt",
+        "expires_at",
+        "created_at",
+    ]
+    list_filter = ["state", "operation"]
+    search_fields = ["account__name", "reference"]

@@ -1,0 +1,77 @@
+from rest_framework import serializers
+
+from apps.billing.models import CreditEntry, CreditUsage
+
+
+class BalancePlanSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+
+
+class BalanceSerializer(serializers.Serializer):
+    balance = serializers.IntegerField(help_text="The sum of all transactions.")
+    held = serializers.IntegerField(help_text="Reserved by work that goes on; gone from the balance already.")
+    available = serializers.IntegerField(help_text="What can be spent: the balance.")
+    plan = BalancePlanSerializer(allow_null=True)
+    period_start = serializers.DateTimeField(allow_null=True)
+    period_end = serializers.DateTimeField(allow_null=True)
+    monthly_credits = serializers.IntegerField()
+
+
+class TransactionSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = CreditEntry
+        fields = [
+            "id",
+            "amount",
+            "balance_after",
+            "kind",
+            "reference",
+            "operation",
+            "note",
+            "user",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class UsageSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = CreditUsage
+        fields = ["id", "operation", "provider", "model", "tokens_in", "tokens_out", "cost", "credits", "reference",
+                  "object_type", "object_id", "site", "user", "run_id", "created_at"]  # fmt: skip
+        read_only_fields = fields
+
+
+class UsageSumsSerializer(serializers.Serializer):
+    count = serializers.IntegerField()
+    credits = serializers.IntegerField()
+    tokens_in = serializers.IntegerField()
+    tokens_out = serializers.IntegerField()
+    cost = serializers.DecimalField(max_digits=20, decimal_places=6, help_text="In `currency`.")
+
+
+class OperationSumsSerializer(UsageSumsSerializer):
+    operation = serializers.CharField()
+
+
+class UsageSummarySerializer(serializers.Serializer):
+    currency = serializers.CharField()
+    total = UsageSumsSerializer()
+    operations = OperationSumsSerializer(many=True)
+
+
+class LimitSerializer(serializers.Serializer):
+    used = serializers.IntegerField()
+    limit = serializers.IntegerField(allow_null=True, help_text="null: no limit.")
+    percent = serializers.FloatField(allow_null=True)
+
+
+class LimitsSerializer(serializers.Serializer):
+    sites = LimitSerializer()
+    users = LimitSerializer()
+    keywords = LimitSerializer()
+    content = LimitSerializer(help_text="Articles in the current period.")
+    images = LimitSerializer(help_text="Images in the current period.")
+    credits = LimitSerializer(help_text="Credits in the current period; the limit is the plan's.")

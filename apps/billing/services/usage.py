@@ -1,0 +1,52 @@
+"""How much of what its plan allows an account has used, and what its credits went into."""
+
+from django.db.models import Count, QuerySet, Sum
+from django.utils import timezone
+
+from apps.accounts.models import LimitCounter
+from apps.accounts.services.limits import RESOURCES
+from apps.billing.models import CreditUsage
+from apps.billing.services.lots import active_subscription
+
+
+def usage_limits(*, account_id: int) -> dict[str, dict]:
+    """{resource: {used, limit, percent}} of sites, users, keywords; of content, images, credits this month.
+
+    `limit` and `percent` are None where the plan sets none. What is counted by month is of the current
+    period.
+    """
+    subscription = active_subscription(account_id=account_id)
+    start = subscription.period_at(timezone.now())[0] if subscription else None
+    periods = {"", start.date().isoformat()} if start else {""}
+    counters = {
+        (c.resource, bool(c.period)): c.used
+        for c in LimitCounter.objects.filter(account_id=account_id, period__in=periods)
+    }
+    limits = {
+        resource: _row(
+            counters.get((resource, monthly), 0), getattr(subscription.plan, field) if subscription else 0
+        )
+        for resource, (field, monthly) in RESOURCES.items()
+    }
+    spent = CreditUsage.objects.filter(account_id=account_id)
+    if start:
+        spent = spent.filter(created_at__gte=start)
+    credits = spent.aggregate(n=Sum("credits", default=0))["n"]
+    return limits | {"credits": _row(credits, subscription.plan.monthly_credits if subscription else 0)}
+
+
+def usage_summary(*, rows: QuerySet[CreditUsage]) -> dict:
+    """The sums over `rows`: in all, and by operation, the dearest first. `cost` is the providers', in USD."""
+    sums = {
+        "count": Count("pk"),
+        "credits": Sum("credits", default=0),
+        "tokens_in": Sum("tokens_in", default=0),
+        "tokens_out": Sum("tokens_out", default=0),
+        "cost": Sum("cost", default=0),
+    }
+    by_operation = rows.order_by().values("operation").annotate(**sums).order_by("-credits", "operation")
+    return {"currency": "USD", "total": rows.order_by().aggregate(**sums), "operations": list(by_operation)}
+
+
+def _row(used: int, limit: int) -> dict:
+    return {"used": used, "limit": limit or None, "percent": round(100 * used / limit, 1) if limit else None}

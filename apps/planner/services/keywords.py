@@ -1,0 +1,112 @@
+"""Keywords of a site's workflow: made by hand, read from a file, deleted."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import BinaryIO
+
+from django.db import connection, transaction
+
+from apps.accounts.models import Sector
+from apps.accounts.services.limits import limit_give, limit_room, limit_take
+from apps.core.errors import Conflict
+from apps.planner.clustering import search_intent
+from apps.planner.keyword_files import read_keywords
+from apps.planner.models import Keyword
+from apps.planner.services.staging import merge, stage
+
+REFUSED_SHOWN = 1000
+# What the plan has no room for: new keywords beyond it, those with the smallest volume first.
+CUT = """
+DELETE FROM incoming WHERE line IN (
+  SELECT line FROM incoming i
+  WHERE NOT EXISTS (
+    SELECT FROM planner_keyword k WHERE k.site_id = %s AND k.country = i.country AND k.key = i.key
+  )
+  ORDER BY volume DESC, line OFFSET %s
+)
+RETURNING line, left(keyword, 100)
+"""
+
+
+def keyword_create(*, account_id: int, sector: Sector, keyword: str, **fields) -> Keyword:
+    """One keyword, within the plan (PlanLimitReached). Without an intent it gets the one its words tell."""
+    with transaction.atomic():
+        limit_take(account_id=account_id, resource="keywords")
+        return Keyword.objects.create(
+            account_id=account_id,
+            sector=sector,
+            industry_sector_id=sector.industry_sector_id,
+            keyword=keyword,
+            **fields | {"intent": fields.get("intent") or search_intent(keyword)},
+        )
+
+
+def keywords_delete(*, account_id: int, ids: list[int]) -> int:
+    """Deletes keywords of the account and gives their places in the plan back. Returns how many there were."""
+    with transaction.atomic():
+        _, by_model = Keyword.objects.filter(account_id=account_id, pk__in=ids).delete()
+        deleted = by_model.get(Keyword._meta.label, 0)
+        limit_give(account_id=account_id, resource="keywords", n=deleted)
+    return deleted
+
+
+def keywords_upload(
+    *,
+    account_id: int,
+    site_id: int,
+    sector_id: int,
+    file: BinaryIO,
+    name: str,
+    country: str | None = None,
+    progress: Callable[[int], None] | None = None,
+    finish: Callable[[dict], None] | None = None,
+) -> dict:
+    """Merges a keyword file into the site's workflow; all or nothing.
+
+    Returns {"imported", "updated", "skipped", "reasons": {code: count}, "refused": [{line, keyword, code, reason}]},
+    the first 1,000 of them. `country` is for rows that name none; without it the one in the file's name counts, else
+    US. Raises UnreadableKeywordFile, and CellError for an unknown country.
+    """
+    table = read_keywords(file, name=name, country=country)
+    with transaction.atomic(), connection.cursor() as cursor:
+        sector = Sector.objects.filter(account_id=account_id, site_id=site_id, pk=sector_id).first()
+        if sector is None:
+            raise Conflict("The sector was deleted meanwhile. Choose another one and upload the file again.")
+        taken, refusals = stage(cursor, table.rows(), country="US", progress=progress)
+        refused = [
+            {"line": r.line, "keyword": r.keyword, "code": r.code, "reason": r.reason} for r in refusals[:REFUSED_SHOWN]
+        ]
+        reasons = Counter(r.code for r in refusals)
+        cursor.execute(CUT, [site_id, limit_room(account_id=account_id, resource="keywords")])
+        cut = sorted(cursor.fetchall())
+        reasons["plan_limit"] = len(cut)
+        refused += [
+            {"line": line, "keyword": keyword, "code": "plan_limit", "reason": "Your plan has no room for it."}
+            for line, keyword in cut[: REFUSED_SHOWN - len(refused)]
+        ]
+        added, updated = merge(
+            cursor,
+            table="planner_keyword",
+            owner={
+                "account_id": account_id,
+                "site_id": site_id,
+                "sector_id": sector_id,
+                "industry_sector_id": sector.industry_sector_id,
+            },
+            conflict="site_id, country, key",
+            fixed={"status": "'new'", "created_at": "now()", "updated_at": "now()"},
+            cpc=False,
+            intents="intent" in table.columns,
+        )
+        limit_take(account_id=account_id, resource="keywords", n=added)
+        reasons["already_there"] = taken - len(cut) - added - updated
+        result = {
+            "imported": added,
+            "updated": updated,
+            "skipped": sum(reasons.values()),
+            "reasons": {code: n for code, n in reasons.items() if n},
+            "refused": refused,
+        }
+        if finish:
+            finish(result)
+    return result

@@ -1,0 +1,100 @@
+"""Keyword rows on their way into a table: COPY into a temporary one, then one statement merges them.
+
+An exact volume beats an estimate, then the larger wins; a volume of 0 is unknown and beats nothing. A difficulty
+or cost that the file does not tell stays as it was. The same file again changes no row.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from django.db.backends.utils import CursorWrapper
+
+from apps.planner.clustering import search_intent
+from apps.planner.keyword_files import KeywordRow, Refusal, keyword_key
+
+KEY_LENGTH = 500
+MAX_CPC = Decimal("999999.99")
+PROGRESS_EVERY = 1000
+
+STAGE = """
+CREATE TEMP TABLE incoming (
+  line bigint, keyword text, key text, country text, volume integer, volume_is_estimate boolean,
+  difficulty smallint, intent text, cpc numeric
+) ON COMMIT DROP
+"""
+COPY = (
+    "COPY incoming (line, keyword, key, country, volume, volume_is_estimate, difficulty, intent, cpc) FROM STDIN"
+)
+
+_RANK = "({0}.volume > 0)::int + ({0}.volume > 0 AND NOT {0}.volume_is_estimate)::int, {0}.volume"
+_BETTER = f"({_RANK.format('EXCLUDED')}) > ({_RANK.format('k')})"
+_MERGED = {
+    "volume": f"CASE WHEN {_BETTER} THEN EXCLUDED.volume ELSE k.volume END",
+    "volume_is_estimate": f"CASE WHEN {_BETTER} THEN EXCLUDED.volume_is_estimate ELSE k.volume_is_estimate END",
+    "difficulty": "coalesce(EXCLUDED.difficulty, k.difficulty)",
+    "intent": "CASE WHEN %(intents)s OR k.intent = '' THEN EXCLUDED.intent ELSE k.intent END",
+}
+_CPC = {"cpc": "coalesce(EXCLUDED.cpc, k.cpc)"}
+
+
+def stage(
+    cursor: CursorWrapper,
+    rows: Iterable[KeywordRow | Refusal],
+    *,
+    country: str,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[int, list[Refusal]]:
+    """Copies the rows into the temporary table `incoming` of this transaction.
+
+    `country` is for rows that name none. `progress` is told the number of rows read. Returns how many rows were
+    taken, and those that were not. Raises UnreadableKeywordFile when the file breaks off.
+    """
+    taken, refused = 0, []
+    cursor.execute(STAGE)
+    with cursor.copy(COPY) as copy:
+        for number, row in enumerate(rows, 1):
+            if isinstance(row, Refusal):
+                refused.append(row)
+            elif len(key := keyword_key(row.keyword)) > KEY_LENGTH:
+                # Compatibility forms unfold: one ligature may become a phrase.
+                refused.append(
+                    Refusal(row.line, row.keyword[:100], "too_long", f"Spelled out it is over {KEY_LENGTH} characters.")
+                )
+            else:
+                taken += 1
+                copy.write_row(
+                    (row.line, row.keyword, key, row.country or country, row.volume or 0, row.volume_is_estimate,
+                     row.difficulty, row.intent or search_intent(row.keyword),
+                     None if row.cpc is None else min(row.cpc, MAX_CPC))
+                )  # fmt: skip
+            if progress and number % PROGRESS_EVERY == 0:
+                progress(number)
+    cursor.execute("ANALYZE incoming")
+    return taken, refused
+
+
+def merge(
+    cursor: CursorWrapper, *, table: str, owner: dict, conflict: str, fixed: dict[str, str], cpc: bool, intents: bool
+) -> tuple[int, int]:
+    """Merges `incoming` into `table` in one statement; returns how many rows were added and updated.
+
+    `owner`: columns that are the same in every row, by value. `fixed`: columns with an SQL expression for new rows.
+    `intents`: whether the file names intents, which then stand over those that are there.
+    """
+    merged = _MERGED | (_CPC if cpc else {})
+    columns = ["keyword", "key", "country", *merged]
+    touched = ", updated_at = now()" if "updated_at" in fixed else ""
+    cursor.execute(
+        f"""
+        WITH merged AS (
+          INSERT INTO {table} AS k ({", ".join([*owner, *fixed, *columns])})
+          SELECT {", ".join([*(f"%({name})s" for name in owner), *fixed.values(), *columns])} FROM incoming
+          ON CONFLICT ({conflict}) DO UPDATE SET {", ".join(f"{n} = {e}" for n, e in merged.items())}{touched}
+          WHERE ({", ".join(f"k.{n}" for n in merged)}) IS DISTINCT FROM ({", ".join(merged.values())})
+          RETURNING k.xmax = 0 AS is_new
+        )
+        SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged
+        """,  # noqa: S608  the names are this package's own, the values are parameters
+        {**owner, "intents": intents},
+    )
+    return cursor.fetchone()

@@ -1,0 +1,44 @@
+from django.contrib import admin
+from unfold.admin import ModelAdmin
+
+from apps.writer.models import Content, Image, Task
+
+
+@admin.register(Task)
+class TaskAdmin(ModelAdmin):
+    list_display = [
+        "title",
+        "account",
+        "site",
+        "status",
+        "content_type",
+        "structure",
+        "word_count",
+        "created_at",
+    ]
+    list_filter = ["status", "content_type", "structure"]
+    list_select_related = ["account", "site"]
+    search_fields = ["title", "account__name", "site__name"]
+    raw_id_fields = ["account", "site", "sector", "cluster", "idea", "keywords"]
+    readonly_fields = ["created_at", "updated_at"]
+
+
+@admin.register(Content)
+class ContentAdmin(ModelAdmin):
+    list_display = ["title", "account", "site", "status", "site_status", "word_count", "created_at"]
+    list_filter = ["status", "site_status", "content_type"]
+    list_select_related = ["account", "site"]
+    search_fields = ["title", "slug", "account__name", "site__name"]
+    raw_id_fields = ["account", "site", "sector", "cluster", "task", "created_by"]
+    readonly_fields = ["content_key", "created_at", "updated_at"]
+
+
+@admin.register(Image)
+class ImageAdmin(ModelAdmin):
+    list_display = ["__str__", "account", "site", "kind", "status", "width", "height", "updated_at"]
+    list_filter = ["kind", "status"]
+    list_select_related = ["account", "site"]
+    search_fields = ["alt", "content__title", "account__name"]
+    raw_id_fields = ["account", "site", "content"]
+    # A file is made with its size and hash; by hand they would differ.
+    readonly_fields = ["file", "mime", "width", "height", "sha256", "created_at", "updated_at"]

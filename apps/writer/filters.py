@@ -1,0 +1,48 @@
+import django_filters
+
+from apps.core.filters import SiteFilterSet
+from apps.writer.models import Content, Image, Task
+
+
+class StatesFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):
+    """`draft,review`: an unknown one is a 400."""
+
+
+class TaskFilterSet(SiteFilterSet):
+    sector_id = django_filters.NumberFilter(field_name="sector_id")
+    cluster_id = django_filters.NumberFilter(field_name="cluster_id")
+    idea_id = django_filters.NumberFilter(field_name="idea_id")
+    status__in = StatesFilter(field_name="status", choices=Task.Status.choices)
+
+    class Meta:
+        model = Task
+        fields = ["status", "content_type", "structure"]
+
+
+class ContentFilterSet(SiteFilterSet):
+    sector_id = django_filters.NumberFilter(field_name="sector_id")
+    cluster_id = django_filters.NumberFilter(field_name="cluster_id")
+    task_id = django_filters.NumberFilter(field_name="task_id")
+    status__in = StatesFilter(field_name="status", choices=Content.Status.choices)
+    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Content
+        fields = ["status", "site_status", "content_type", "structure", "slug"]
+
+
+class ImageFilterSet(SiteFilterSet):
+    content_id = django_filters.NumberFilter(field_name="content_id")
+
+    class Meta:
+        model = Image
+        fields = ["kind", "status"]
+
+
+class ContentImagesFilterSet(SiteFilterSet):
+    content_id = django_filters.NumberFilter(field_name="pk")
+
+    class Meta:
+        model = Content
+        fields = ["status"]

@@ -1,0 +1,153 @@
+"""Articles as people make, change and delete them."""
+
+import logging
+
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+from slugify import slugify
+
+from apps.accounts.services.limits import limit_take
+from apps.core.errors import Conflict, Invalid
+from apps.writer.models import Content
+from apps.writer.services.html import html_clean, html_removed, words_count
+from apps.writer.services.workflow import content_locked, content_tell_review
+
+log = logging.getLogger(__name__)
+SLUG_LENGTH = 80
+SLUG_ATTEMPTS = 100
+
+
+def names_clean(names: list[str]) -> list[str]:
+    """Names in one line each, without empty ones and without those that differ only in case."""
+    found: dict[str, str] = {}
+    for name in names:
+        name = " ".join(name.split())
+        if name:
+            found.setdefault(name.casefold(), name)
+    return list(found.values())
+
+
+def slug_of(text: str) -> str:
+    """A slug in ASCII, else in the script of `text`; "article" for a text without a letter or digit."""
+    return (
+        slugify(text, max_length=SLUG_LENGTH, word_boundary=True, save_order=True)
+        or slugify(text, max_length=SLUG_LENGTH)
+        or slugify(text, max_length=SLUG_LENGTH, allow_unicode=True)
+        or "article"
+    )
+
+
+def content_insert(content: Content) -> Content:
+    """Inserts it in the caller's transaction; a slug that the site has already gets -2, -3 and so on."""
+    base = content.slug
+    for _ in range(SLUG_ATTEMPTS):
+        content.slug = _free_slug(content.site_id, base)
+        try:
+            with transaction.atomic():
+                content.save(force_insert=True)
+            return content
+        except IntegrityError as error:
+            # Somebody was faster; only here, outside the savepoint, may the database be asked again.
+            if _constraint(error) != "content_slug":
+                raise
+    raise Conflict(f"Too many articles are being made with the slug {base}. Try again.")
+
+
+def content_create(*, account_id: int, user_id: int | None, fields: dict) -> tuple[Content, list[str]]:
+    """An article written by hand: a draft. Returns it and what was removed from its HTML.
+
+    Raises Invalid for a slug that the site has already, PlanLimitReached.
+    """
+    fields = dict(fields)
+    html = fields.pop("html", "")
+    slug = fields.pop("slug", "")
+    cleaned = html_clean(html)
+    content = Content(
+        account_id=account_id, created_by_id=user_id, html=cleaned, word_count=words_count(cleaned), **fields
+    )
+    content.slug = slug or slug_of(content.title)
+    with transaction.atomic():
+        if slug and Content.objects.filter(site_id=content.site_id, slug=slug).exists():
+            raise _slug_taken(slug)
+        content_insert(content)
+        limit_take(account_id=account_id, resource="content")
+    return content, html_removed(html, cleaned)
+
+
+def content_update(*, account_id: int, content_id: int, changes: dict, by: str) -> tuple[Content, list[str]]:
+    """Changes fields and state of an article. Returns it and what was removed from its HTML.
+
+    What is published stays published: the target gets the changes when it is published again.
+    Raises Invalid for a slug that is taken, Conflict for a move that its state forbids.
+    """
+    changes = dict(changes)
+    status = changes.pop("status", None)
+    removed: list[str] = []
+    if "html" in changes:
+        cleaned = html_clean(changes["html"])
+        removed = html_removed(changes["html"], cleaned)
+        changes |= {"html": cleaned, "word_count": words_count(cleaned)}
+    try:
+        with transaction.atomic():
+            content = content_locked(account_id=account_id, content_id=content_id)
+            if "slug" in changes:
+                changes["slug"] = changes["slug"] or slug_of(changes.get("title", content.title))
+            for name, value in changes.items():
+                setattr(content, name, value)
+            before = content.status
+            if status is not None:
+                content.move_to(status, by=by)
+            if not content.html and content.status in (Content.Status.APPROVED, Content.Status.PUBLISHED):
+                raise Invalid("html", f"An article that is {content.status} can not be emptied.")
+            content.save()
+            if before == Content.Status.DRAFT and content.status == Content.Status.REVIEW:
+                content_tell_review(content)
+    except IntegrityError as error:
+        if _constraint(error) == "content_slug":
+            raise _slug_taken(changes["slug"]) from None
+        raise
+    return content, removed
+
+
+def content_delete(*, account_id: int, content_id: int) -> None:
+    """Deletes an article with its images. Raises Conflict while it is being published."""
+    with transaction.atomic():
+        content = content_locked(account_id=account_id, content_id=content_id)
+        if content.site_status == Content.SiteStatus.PUBLISHING:
+            raise Conflict(
+                "The article is being published right now. Wait until that has ended, then delete it."
+            )
+        files = [name for name in content.images.values_list("file", flat=True) if name]
+        content.delete()
+        transaction.on_commit(lambda: files_forget(files))
+
+
+def files_forget(names: list[str]) -> None:
+    """Deletes stored files that no row names any more. A storage that fails costs space, not the caller's work."""
+    for name in names:
+        try:
+            default_storage.delete(name)
+        except OSError:
+            log.warning("could not delete the file %s", name, exc_info=True)
+
+
+def _free_slug(site_id: int, base: str) -> str:
+    taken = set(
+        Content.objects.filter(site_id=site_id, slug__startswith=base[:SLUG_LENGTH]).values_list(
+            "slug", flat=True
+        )
+    )
+    if base not in taken:
+        return base
+    number = 2
+    while f"{base}-{number}" in taken:
+        number += 1
+    return f"{base}-{number}"
+
+
+def _constraint(error: IntegrityError) -> str:
+    return getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
+
+
+def _slug_taken(slug: str) -> Invalid:
+    return Invalid("slug", f"The site has an article with the slug {slug} already. Choose another one.")

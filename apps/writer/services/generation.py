@@ -1,0 +1,238 @@
+"""Having an article written: paid for, checked, stored once."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.accounts.services.limits import PlanLimitReached, limit_room, limit_take
+from apps.billing.services.ledger import (
+    AlreadySettled,
+    InsufficientCredits,
+    Usage,
+    credits_balance,
+    credits_release,
+    credits_reserve,
+    credits_settle,
+)
+from apps.billing.services.prices import price_of
+from apps.core.errors import AppError, Conflict, NotFound
+from apps.core.jobs import JobCancelled, LeaseLost
+from apps.intelligence.services import TextResult, UpstreamFailed, model_choose, text_call
+from apps.planner.models import ContentIdea
+from apps.writer.models import Content, Task
+from apps.writer.services.content import content_insert, names_clean, slug_of
+from apps.writer.services.html import cut, html_clean, words_count
+
+TONE = "clear and friendly"
+MAX_KEYWORDS = 200
+
+
+class UnusableAnswer(AppError):
+    """The model answered in the right form, but there is no article in it."""
+
+    status = 502
+    code = "UPSTREAM_ERROR"
+
+
+def generation_check(*, account_id: int, task_ids: list[int]) -> None:
+    """Whether all of the tasks may be written. Raises Conflict, InsufficientCredits, PlanLimitReached."""
+    tasks = Task.objects.filter(account_id=account_id, pk__in=task_ids)
+    busy = {Task.Status.COMPLETED: "written already", Task.Status.IN_PROGRESS: "being written already"}
+    for task_id, status in tasks.filter(status__in=busy).order_by("pk").values_list("pk", "status")[:1]:
+        raise Conflict(f"Task {task_id} is {busy[status]}.")
+    counted = Counter(tasks.values_list("word_count", flat=True))
+    needed = sum(_estimate(words) * n for words, n in counted.items())
+    available = credits_balance(account_id=account_id)["available"]
+    if needed > available:
+        raise InsufficientCredits(needed, available)
+    _check_limit(account_id)
+
+
+def content_generate(
+    *,
+    account_id: int,
+    task_id: int,
+    reference: str,
+    testing: bool = False,
+    user_id: int | None = None,
+    run_id: int | None = None,
+    finish: Callable[[dict], None] | None = None,
+) -> dict:
+    """Has the article of a task written and stores it as a draft. Returns {"content_id", "credits"}.
+
+    Under a reference that was stored before nothing is done, and `finish` is not called again. A failure
+    gives all credits back, and the task is `failed` with the reason, or `queued` where it is not at fault.
+    Raises NotFound, Conflict, InsufficientCredits, PlanLimitReached, UpstreamFailed, UnusableAnswer.
+    """
+    task = (
+        Task.objects.select_related("site", "sector", "cluster", "idea").filter(
+            account_id=account_id, pk=task_id
+        )
+    ).first()
+    if task is None:
+        raise NotFound(f"Task {task_id} does not exist any more.")
+    try:
+        credits_reserve(
+            account_id=account_id,
+            amount=_estimate(task.word_count, testing),
+            operation="content",
+            reference=reference,
+            user_id=user_id,
+        )
+    except AlreadySettled:
+        return _stored(account_id, task_id, reference)
+    try:
+        _check_limit(account_id)
+        _begin(task)
+        answer = text_call(function="content", inputs=_inputs(task), account_id=account_id, testing=testing)
+        content = _content_of(task, answer, user_id)
+        return _store(content, answer, reference, user_id, run_id, finish)
+    except LeaseLost:
+        # Another execution works on it under the same reference: the credits and the task are its own now.
+        raise
+    except BaseException as error:
+        credits_release(account_id=account_id, reference=reference)
+        _give_up(task, error)
+        raise
+
+
+def _estimate(words: int, testing: bool = False) -> int:
+    return price_of(operation="content", words=words, model=model_choose(kind="text", testing=testing).model)
+
+
+def _check_limit(account_id: int) -> None:
+    """Before anything is asked of a model; the counter itself is taken where the article is stored."""
+    with transaction.atomic():
+        if limit_room(account_id=account_id, resource="content") < 1:
+            raise PlanLimitReached(
+                "Your plan's articles of this month are used up. Wait for the next, or move to a larger plan.",
+                details={"resource": "content"},
+            )
+
+
+def _stored(account_id: int, task_id: int, reference: str) -> dict:
+    content_id = Content.objects.filter(task_id=task_id).values_list("pk", flat=True).first()
+    if content_id is None:
+        raise AlreadySettled(reference)
+    return {
+        "content_id": content_id,
+        "credits": credits_settle(account_id=account_id, reference=reference, used=0),
+    }
+
+
+def _begin(task: Task) -> None:
+    begun = Task.objects.filter(pk=task.pk, content__isnull=True).update(
+        status=Task.Status.IN_PROGRESS, error="", updated_at=timezone.now()
+    )
+    if not begun:
+        raise Conflict(f"Task {task.pk} has its article already.")
+
+
+def _give_up(task: Task, error: BaseException) -> None:
+    """The task says why it failed; where the task is not to blame it waits for the next time."""
+    failed = isinstance(error, Exception) and not isinstance(error, JobCancelled | PlanLimitReached)
+    if isinstance(error, UpstreamFailed) and error.provider_down:
+        failed = False
+    reason = error.message if isinstance(error, AppError) else "Something went wrong on our side. Try again."
+    Task.objects.filter(pk=task.pk, content__isnull=True).update(
+        status=Task.Status.FAILED if failed else Task.Status.QUEUED,
+        error=reason if failed else "",
+        updated_at=timezone.now(),
+    )
+
+
+def _inputs(task: Task) -> dict:
+    keywords = list(
+        task.keywords.order_by("-volume", "id").values("keyword", "volume", "intent")[:MAX_KEYWORDS]
+    )
+    planned = task.idea.primary_keyword if task.idea else ""
+    return {
+        "title": task.title,
+        "structure": task.structure,
+        "content_type": task.content_type,
+        "primary_keyword": planned or (keywords[0]["keyword"] if keywords else task.title),
+        "keywords": keywords,
+        "outline": task.outline,
+        "word_count": task.word_count,
+        "tone": TONE,
+        "language": task.site.language,
+        "include_faq": True,
+        "site_name": task.site.name,
+        "sector": task.sector.name if task.sector else "",
+    }
+
+
+def _content_of(task: Task, answer: TextResult, user_id: int | None) -> Content:
+    """The unsaved article of an answer. Raises UnusableAnswer."""
+    data = answer.data
+    html = html_clean(data["html"])
+    words = words_count(html)
+    if not words:
+        raise UnusableAnswer("The model's answer holds no text. Try again, or choose another model.")
+    title = cut(data["title"], 300) or task.title
+    return Content(
+        account_id=task.account_id,
+        site_id=task.site_id,
+        sector_id=task.sector_id,
+        cluster_id=task.cluster_id,
+        task=task,
+        title=title,
+        slug=slug_of(data["slug"] or title),
+        html=html,
+        excerpt=data["excerpt"].strip(),
+        meta_title=cut(data["meta_title"], 60),
+        meta_description=cut(data["meta_description"], 160),
+        primary_keyword=cut(data["primary_keyword"], 500),
+        secondary_keywords=names_clean(data["secondary_keywords"]),
+        categories=names_clean(data["categories"]),
+        tags=names_clean(data["tags"]),
+        content_type=task.content_type,
+        structure=task.structure,
+        word_count=words,
+        model=f"{answer.provider}/{answer.model}"[:120],
+        created_by_id=user_id,
+    )
+
+
+def _store(content, answer, reference, user_id, run_id, finish) -> dict:
+    """The article, its task and idea, the credits and the caller's own end of it: all or nothing."""
+    task_id, account_id = content.task_id, content.account_id
+    with transaction.atomic():
+        task = Task.objects.select_for_update().filter(pk=task_id).first()
+        if task is None:
+            raise Conflict(f"Task {task_id} was deleted while its article was written.")
+        if Content.objects.filter(task_id=task_id).exists():
+            raise Conflict(f"Task {task_id} has its article already.")
+        content_insert(content)
+        task.status, task.error = Task.Status.COMPLETED, ""
+        task.save(update_fields=["status", "error", "updated_at"])
+        ContentIdea.objects.filter(pk=task.idea_id).update(status=ContentIdea.Status.COMPLETED)
+        limit_take(account_id=account_id, resource="content")
+        credits = credits_settle(
+            account_id=account_id,
+            reference=reference,
+            used=price_of(
+                operation="content",
+                words=content.word_count,
+                tokens=answer.tokens_in + answer.tokens_out,
+                model=answer.model,
+            ),
+            usage=Usage(
+                provider=answer.provider,
+                model=answer.model,
+                tokens_in=answer.tokens_in,
+                tokens_out=answer.tokens_out,
+                cost=answer.cost,
+                object_type="content",
+                object_id=content.pk,
+                site_id=content.site_id,
+                user_id=user_id,
+                run_id=run_id,
+            ),
+        )
+        result = {"content_id": content.pk, "credits": credits}
+        if finish:
+            finish(result)
+    return result

@@ -1,0 +1,189 @@
+"""The images of an article: what they show, and having them made."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from apps.accounts.services.limits import PlanLimitReached, limit_room, limit_take
+from apps.billing.services.ledger import (
+    AlreadySettled,
+    InsufficientCredits,
+    credits_balance,
+    credits_release,
+    credits_reserve,
+    credits_settle,
+)
+from apps.billing.services.prices import price_of
+from apps.core.errors import AppError, Conflict, NotFound
+from apps.core.jobs import JobCancelled, LeaseLost
+from apps.intelligence.services import UpstreamFailed, image_call, model_choose
+from apps.writer.models import Content, Image
+from apps.writer.services.content import files_forget
+from apps.writer.services.html import headings
+from apps.writer.services.image_prompts import image_prompts_generate, images_wanted, usage_of
+from apps.writer.services.pictures import picture_read, picture_store
+
+log = logging.getLogger(__name__)
+__all__ = ["image_check", "image_delete", "image_generate", "image_prompts_generate", "images_check"]
+
+
+def images_check(*, account_id: int, content: Content, in_article: int | None) -> None:
+    """Whether the images that an article lacks may be made: InsufficientCredits, PlanLimitReached."""
+    rows = list(Image.objects.filter(content=content).values_list("status", flat=True))
+    missing = sum(status != Image.Status.GENERATED for status in rows)
+    if not rows:
+        missing = 1 + images_wanted(content, in_article)
+    image_check(account_id=account_id, images=missing)
+
+
+def image_check(*, account_id: int, images: int = 1) -> None:
+    """Whether so many images may be made: InsufficientCredits, PlanLimitReached."""
+    if not images:
+        return
+    needed = _price(images=images)
+    available = credits_balance(account_id=account_id)["available"]
+    if needed > available:
+        raise InsufficientCredits(needed, available)
+    _check_limit(account_id)
+
+
+def image_generate(
+    *,
+    account_id: int,
+    image_id: int,
+    reference: str,
+    prompt: str | None = None,
+    testing: bool = False,
+    user_id: int | None = None,
+    run_id: int | None = None,
+    finish: Callable[[dict], None] | None = None,
+) -> dict:
+    """Has an image made, also in the place of an older one, which stays until the new one is stored.
+
+    `prompt` replaces the stored one. Returns {"image_id", "credits"}. Under a reference that was stored before
+    nothing is done, and `finish` is not called again. Raises NotFound, Conflict, InsufficientCredits,
+    PlanLimitReached, UpstreamFailed, UnusablePicture.
+    """
+    image = Image.objects.select_related("content").filter(account_id=account_id, pk=image_id).first()
+    if image is None:
+        raise NotFound(f"Image {image_id} does not exist any more.")
+    prompt = (prompt or image.prompt).strip()
+    if not prompt:
+        raise Conflict(f"Image {image_id} has no prompt. Write one, then generate it.")
+    try:
+        credits_reserve(
+            account_id=account_id,
+            amount=_price(images=1, testing=testing),
+            operation="image",
+            reference=reference,
+            user_id=user_id,
+        )
+    except AlreadySettled:
+        return {
+            "image_id": image_id,
+            "credits": credits_settle(account_id=account_id, reference=reference, used=0),
+        }
+    name = ""
+    try:
+        _check_limit(account_id)
+        answer = image_call(
+            prompt=prompt, inputs={"title": _subject(image)}, account_id=account_id, testing=testing
+        )
+        picture = picture_read(answer.data)
+        # Before the transaction: a row must never name a file that is not there.
+        name = picture_store(account_id=account_id, content_id=image.content_id, picture=picture)
+        with transaction.atomic():
+            stored = Image.objects.select_for_update().filter(pk=image_id).first()
+            if stored is None:
+                raise Conflict(f"Image {image_id} was deleted while it was made.")
+            old = stored.file.name
+            stored.file.name, stored.prompt = name, prompt
+            stored.mime, stored.sha256 = picture.mime, picture.sha256
+            stored.width, stored.height = picture.width, picture.height
+            stored.model = f"{answer.provider}/{answer.model}"[:120]
+            stored.status, stored.error = Image.Status.GENERATED, ""
+            stored.save()
+            limit_take(account_id=account_id, resource="images")
+            credits = credits_settle(
+                account_id=account_id,
+                reference=reference,
+                used=price_of(
+                    operation="image",
+                    images=1,
+                    tokens=answer.tokens_in + answer.tokens_out,
+                    model=answer.model,
+                ),
+                usage=usage_of(answer, "image", image_id, stored.site_id, user_id, run_id),
+            )
+            result = {"image_id": image_id, "credits": credits}
+            if finish:
+                finish(result)
+            if old:
+                transaction.on_commit(lambda: files_forget([old]))
+        return result
+    except BaseException as error:
+        _forget_orphan(image_id, name)
+        if isinstance(error, LeaseLost):
+            # Another execution works on it under the same reference: the credits are its own now.
+            raise
+        credits_release(account_id=account_id, reference=reference)
+        _give_up(image_id, error)
+        raise
+
+
+def image_delete(*, account_id: int, image_id: int) -> None:
+    """Deletes an image and its file."""
+    with transaction.atomic():
+        image = Image.objects.select_for_update().filter(account_id=account_id, pk=image_id).first()
+        if image is None:
+            raise NotFound("The image does not exist any more.")
+        name = image.file.name
+        image.delete()
+        if name:
+            transaction.on_commit(lambda: files_forget([name]))
+
+
+def _price(*, images: int, testing: bool = False) -> int:
+    return price_of(operation="image", images=images, model=model_choose(kind="image", testing=testing).model)
+
+
+def _check_limit(account_id: int) -> None:
+    """Before anything is asked of a provider; the counter itself is taken where the image is stored."""
+    with transaction.atomic():
+        if limit_room(account_id=account_id, resource="images") < 1:
+            raise PlanLimitReached(
+                "Your plan's images of this month are used up. Wait for the next, or move to a larger plan.",
+                details={"resource": "images"},
+            )
+
+
+def _subject(image: Image) -> str:
+    """What the image stands for: its heading, or the title."""
+    if image.kind == Image.Kind.IN_ARTICLE:
+        found = headings(image.content.html)
+        if image.position < len(found) and found[image.position]:
+            return found[image.position]
+    return image.content.title
+
+
+def _forget_orphan(image_id: int, name: str) -> None:
+    """Deletes the new file unless the row names it after all, as when the connection broke at the commit."""
+    try:
+        if name and not Image.objects.filter(pk=image_id, file=name).exists():
+            files_forget([name])
+    except DatabaseError:
+        log.warning("the file %s may be an orphan", name, exc_info=True)
+
+
+def _give_up(image_id: int, error: BaseException) -> None:
+    """The image says why it failed; one that was there before stays, and stays good."""
+    if isinstance(error, JobCancelled | PlanLimitReached) or not isinstance(error, Exception):
+        return
+    if isinstance(error, UpstreamFailed) and error.provider_down:
+        return
+    reason = error.message if isinstance(error, AppError) else "Something went wrong on our side. Try again."
+    rows = Image.objects.filter(pk=image_id)
+    rows.update(error=reason, updated_at=timezone.now())
+    rows.filter(status=Image.Status.PENDING).update(status=Image.Status.FAILED)

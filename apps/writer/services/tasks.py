@@ -1,0 +1,112 @@
+"""Writing tasks: made by hand, in bulk and from ideas."""
+
+from collections.abc import Callable
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.core.errors import Conflict
+from apps.planner.models import ContentIdea
+from apps.writer.models import Task
+
+
+def tasks_create(*, account_id: int, rows: list[dict]) -> list[Task]:
+    """Makes all tasks or none. A row holds fields of a Task by column (`site_id`, …) and `keywords`, ids."""
+    tasks = [
+        Task(account_id=account_id, **{name: value for name, value in row.items() if name != "keywords"})
+        for row in rows
+    ]
+    with transaction.atomic():
+        Task.objects.bulk_create(tasks)
+        _link_keywords(
+            [
+                (task.pk, keyword_id)
+                for task, row in zip(tasks, rows, strict=True)
+                for keyword_id in row["keywords"]
+            ]
+        )
+        ideas_queued([task.idea_id for task in tasks if task.idea_id])
+    return tasks
+
+
+def tasks_create_from_ideas(
+    *, account_id: int, idea_ids: list[int], finish: Callable[[dict], None] | None = None
+) -> dict:
+    """Makes a task of each idea; one that has a task keeps it. Returns {"task_ids"} in the ideas' order.
+
+    Ideas of other accounts and those that do not exist any more are left out.
+    """
+    with transaction.atomic():
+        # In the order of the ids, so that two calls with the same ideas wait for each other instead of dying.
+        ideas = {
+            idea.pk: idea
+            for idea in ContentIdea.objects.select_for_update()
+            .filter(account_id=account_id, pk__in=idea_ids)
+            .order_by("pk")
+        }
+        having = set(Task.objects.filter(idea_id__in=ideas).values_list("idea_id", flat=True))
+        new = [
+            Task(
+                account_id=account_id,
+                site_id=idea.site_id,
+                sector_id=idea.sector_id,
+                cluster_id=idea.cluster_id,
+                idea=idea,
+                title=idea.title,
+                description=idea.description,
+                content_type=idea.content_type,
+                structure=idea.structure,
+                outline=idea.outline,
+                word_count=idea.word_count,
+            )
+            for pk, idea in ideas.items()
+            if pk not in having
+        ]
+        # A task made by hand for the same idea holds no lock of ours: the constraint decides.
+        Task.objects.bulk_create(new, ignore_conflicts=True)
+        by_idea = dict(Task.objects.filter(idea_id__in=ideas).values_list("idea_id", "pk"))
+        through = ContentIdea.keywords.through.objects.filter(contentidea_id__in=[t.idea_id for t in new])
+        _link_keywords([(by_idea[row.contentidea_id], row.keyword_id) for row in through])
+        ideas_queued([task.idea_id for task in new])
+        result = {"task_ids": [by_idea[pk] for pk in idea_ids if pk in by_idea]}
+        if finish:
+            finish(result)
+    return result
+
+
+def tasks_update(*, account_id: int, ids: list[int], changes: dict) -> int:
+    """Changes the same fields of several tasks. Raises Conflict as `status_check` does."""
+    with transaction.atomic():
+        if "status" in changes:
+            status_check(ids=ids, status=changes["status"])
+            changes = {**changes, "error": ""}
+        return Task.objects.filter(account_id=account_id, pk__in=ids).update(
+            **changes, updated_at=timezone.now()
+        )
+
+
+def status_check(*, ids: list[int], status: str) -> None:
+    """A task whose article exists is completed, and nothing else: raises Conflict."""
+    if status == Task.Status.COMPLETED:
+        return
+    written = list(Task.objects.filter(pk__in=ids, content__isnull=False).values_list("pk", flat=True)[:10])
+    if written:
+        raise Conflict(
+            f"Task {', '.join(map(str, written))} has its article, so it stays completed. "
+            "Delete the article first to have it written anew."
+        )
+
+
+def ideas_queued(idea_ids: list[int]) -> None:
+    """Tells the ideas that they have a task."""
+    ContentIdea.objects.filter(pk__in=idea_ids).exclude(status=ContentIdea.Status.QUEUED).update(
+        status=ContentIdea.Status.QUEUED
+    )
+
+
+def _link_keywords(pairs: list[tuple[int, int]]) -> None:
+    through = Task.keywords.through
+    through.objects.bulk_create(
+        [through(task_id=task_id, keyword_id=keyword_id) for task_id, keyword_id in pairs],
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,142 @@
+"""Images of articles, and their bytes."""
+
+from django.db.models import Exists, OuterRef, Prefetch
+from django.http import FileResponse, HttpResponse
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date, quote_etag
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import get_object_or_404
+from rest_framework.negotiation import BaseContentNegotiation
+
+from apps.core.errors import NotFound
+from apps.core.serializers import TaskIdSerializer
+from apps.core.viewsets import DestroyMixin, TenantMixin
+from apps.writer.filters import ContentImagesFilterSet, ImageFilterSet
+from apps.writer.models import Content, Image
+from apps.writer.serializers.images import (
+    ContentImagesSerializer,
+    GenerateForContentSerializer,
+    ImageSerializer,
+    RegenerateSerializer,
+)
+from apps.writer.services.images import image_check, image_delete, images_check
+from apps.writer.views.jobs import RepeatableMixin
+
+
+class AnyAccept(BaseContentNegotiation):
+    """An `Accept: image/png` asks for the bytes, which no renderer makes."""
+
+    def select_parser(self, request, parsers):
+        return parsers[0]
+
+    def select_renderer(self, request, renderers, format_suffix=None):
+        return renderers[0], renderers[0].media_type
+
+
+class ImageViewSet(
+    RepeatableMixin,
+    TenantMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    DestroyMixin,
+    viewsets.GenericViewSet,
+):
+    area = "content"
+    key_actions = ("list", "file")
+    rate_scope = "content"
+    rate_scopes = {"generate_for_content": "ai", "regenerate": "ai"}
+    queryset = Image.objects.all()
+    serializer_class = ImageSerializer
+    filterset_class = ImageFilterSet
+    search_fields = ["alt", "caption", "prompt", "content__title"]
+    ordering_fields = ["content", "kind", "position", "status", "created_at", "updated_at"]
+
+    def perform_destroy(self, instance):
+        image_delete(account_id=self.tenant.account_id, image_id=instance.pk)
+
+    @extend_schema(request=GenerateForContentSerializer, responses=TaskIdSerializer)
+    @action(detail=False, methods=["post"])
+    def generate_for_content(self, request):
+        """Have the images of an article made, and their prompts first where there are none.
+
+        The job's result: image_ids, failed, credits.
+        """
+        asked = self.validated(GenerateForContentSerializer)
+        content, in_article = asked["content_id"], asked.get("in_article")
+        if not self.asked_before():
+            images_check(account_id=self.tenant.account_id, content=content, in_article=in_article)
+        return self.start_job("images.generate", {"content_id": content.pk, "in_article": in_article})
+
+    @extend_schema(request=RegenerateSerializer, responses=TaskIdSerializer)
+    @action(detail=False, methods=["post"])
+    def regenerate(self, request):
+        """Have an image made anew, with another prompt if one is given. The old one stays until then.
+
+        The job's result: image_id, credits.
+        """
+        asked = self.validated(RegenerateSerializer)
+        if not self.asked_before():
+            image_check(account_id=self.tenant.account_id)
+        payload = {"image_id": asked["image_id"].pk, "prompt": asked.get("prompt")}
+        return self.start_job("images.regenerate", payload, total=1)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("id", int, required=True, description="The image.")],
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
+        filters=False,
+    )
+    @action(
+        detail=False,
+        methods=["get"],
+        pagination_class=None,
+        filter_backends=[],
+        content_negotiation_class=AnyAccept,
+    )
+    def file(self, request):
+        """The bytes of an image. Answers 304 to an `If-None-Match` or `If-Modified-Since` that fits."""
+        asked = request.query_params.get("id", "")
+        if not (asked.isascii() and asked.isdigit()):
+            raise ValidationError({"id": ["Name the image: ?id=<its id>."]})
+        image = get_object_or_404(self.get_queryset(), pk=asked)
+        if not image.file:
+            raise NotFound("The image has no file yet. Generate it first.")
+        etag, changed = quote_etag(image.sha256), int(image.updated_at.timestamp())
+        response = get_conditional_response(request, etag=etag, last_modified=changed)
+        if response is None:
+            response = self._bytes(image, with_body=request.method != "HEAD")
+        response["ETag"] = etag
+        response["Last-Modified"] = http_date(changed)
+        response["Cache-Control"] = "private, max-age=3600"
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    @extend_schema(responses=ContentImagesSerializer(many=True))
+    @action(detail=False, methods=["get"], filterset_class=ContentImagesFilterSet, search_fields=["title"],
+            ordering_fields=["title", "created_at", "updated_at"])  # fmt: skip
+    def content_images(self, request):
+        """Images grouped by article; articles without images are left out."""
+        contents = (
+            Content.objects.for_tenant(self.tenant)
+            .only("id", "title")
+            .filter(Exists(Image.objects.filter(content=OuterRef("pk"))))
+            .prefetch_related(Prefetch("images", Image.objects.order_by("kind", "position", "id")))
+        )
+        page = self.paginate_queryset(self.filter_queryset(contents))
+        return self.get_paginated_response(ContentImagesSerializer(page, many=True).data)
+
+    def _bytes(self, image: Image, *, with_body: bool) -> HttpResponse:
+        name = f"image-{image.pk}.{image.mime.rpartition('/')[2]}"
+        try:
+            if with_body:
+                return FileResponse(image.file.open("rb"), content_type=image.mime, filename=name)
+            response = HttpResponse(content_type=image.mime)
+            response["Content-Length"] = str(image.file.size)
+            response["Content-Disposition"] = f'inline; filename="{name}"'
+            return response
+        except FileNotFoundError:
+            raise NotFound("The image's file is not in the storage any more. Generate it again.") from None

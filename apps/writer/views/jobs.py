@@ -1,0 +1,13 @@
+from apps.core.models import Job
+
+
+class RepeatableMixin:
+    """For routes that check something before they start a job."""
+
+    def asked_before(self) -> bool:
+        """Whether this `Idempotency-Key` has its job: then the answer is that job, whatever changed since."""
+        key = self.request.headers.get("Idempotency-Key")
+        return (
+            bool(key)
+            and Job.objects.filter(account_id=self.tenant.account_id, idempotency_key=key[:200]).exists()
+        )
