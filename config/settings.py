@@ -21,7 +21,11 @@ environ.Env.read_env(BASE_DIR / ".env")
 # --- The services: real ones by URL, else the embedded ones -------------------------------------------------------
 _needs_database = not env.str("DATABASE_URL", "")
 _needs_broker = not env.str("CELERY_BROKER_URL", "")
-EMBEDDED = embedded.ensure(database=_needs_database, broker=_needs_broker) if _needs_database or _needs_broker else None
+EMBEDDED = (
+    embedded.ensure(database=_needs_database, broker=_needs_broker)
+    if _needs_database or _needs_broker
+    else None
+)
 
 
 def secret(name: str, embedded_name: str) -> str:
@@ -319,7 +323,10 @@ OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", "")
 AI_TEXT_MODEL = env.str("AI_TEXT_MODEL", "")
 AI_IMAGE_MODEL = env.str("AI_IMAGE_MODEL", "")
 # Calls at a time to one provider, over all processes.
-AI_CONCURRENCY = {"openai": env.int("AI_CONCURRENCY_OPENAI", 16), "offline": env.int("AI_CONCURRENCY_OFFLINE", 2)}
+AI_CONCURRENCY = {
+    "openai": env.int("AI_CONCURRENCY_OPENAI", 16),
+    "offline": env.int("AI_CONCURRENCY_OFFLINE", 2),
+}
 AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
@@ -328,7 +335,9 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "apps.core.middleware.RequestIdFilter"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},

@@ -82,12 +82,12 @@ def run_jobs(monkeypatch):
 
     def run() -> list[Job]:
         ended = []
-        while waiting := list(Job.objects.filter(state="pending").exclude(pk__in=ended).values_list("pk", flat=True)):
+        while waiting := list(
+            Job.objects.filter(state="pending").exclude(pk__in=ended).values_list("pk", flat=True)
+        ):
             for pk in waiting:
                 jobs.execute(pk)
                 ended.append(pk)
         return list(Job.objects.filter(pk__in=ended).order_by("created_at"))
 
     return run
-
-

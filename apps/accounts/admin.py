@@ -3,7 +3,17 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from apps.accounts.models import Account, ApiKey, Industry, IndustrySector, Plan, Sector, Site, Subscription, User
+from apps.accounts.models import (
+    Account,
+    ApiKey,
+    Industry,
+    IndustrySector,
+    Plan,
+    Sector,
+    Site,
+    Subscription,
+    User,
+)
 
 
 class SubscriptionInline(TabularInline):
@@ -29,7 +39,16 @@ class AccountAdmin(ModelAdmin):
 
 @admin.register(Plan)
 class PlanAdmin(ModelAdmin):
-    list_display = ["name", "price", "currency", "monthly_credits", "max_sites", "max_users", "max_keywords", "is_default"]
+    list_display = [
+        "name",
+        "price",
+        "currency",
+        "monthly_credits",
+        "max_sites",
+        "max_users",
+        "max_keywords",
+        "is_default",
+    ]
     list_filter = ["is_active"]
     prepopulated_fields = {"slug": ["name"]}
 

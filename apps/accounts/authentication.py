@@ -30,7 +30,7 @@ LEFT JOIN (
   JOIN accounts_account a ON a.id = u.account_id
   JOIN accounts_loginsession s ON s.user_id = u.id AND s.id = %(session_id)s AND s.ended_at IS NULL
 ) ON u.id = %(user_id)s AND u.token_generation = %(generation)s AND u.account_id = %(account_id)s
-"""
+"""  # noqa: S608  the names of our own columns
 
 KEY = f"""
 WITH rate AS ({COUNTER}),
@@ -43,7 +43,7 @@ SELECT k.id, k.key_hash, k.account_id, k.site_id, a.status, rate.hits, rate."win
 FROM rate
 LEFT JOIN (accounts_apikey k JOIN accounts_account a ON a.id = k.account_id)
   ON k.prefix = %(prefix)s AND k.revoked_at IS NULL
-"""
+"""  # noqa: S608  a constant
 
 
 class InvalidToken(exceptions.AuthenticationFailed):
@@ -121,7 +121,9 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             row = cursor.fetchone()
         key_id, key_hash, account_id, site_id, status, *rate = row
         if key_id is None or not hmac.compare_digest(key_hash, digest):
-            raise InvalidToken("This ApiKey is not valid or was revoked. Make a new one at auth/sites/{id}/api-keys/.")
+            raise InvalidToken(
+                "This ApiKey is not valid or was revoked. Make a new one at auth/sites/{id}/api-keys/."
+            )
         request._request.rate = Rate.of(scope, *rate)
         request._request.tenant = Tenant(
             account_id=account_id,
@@ -141,7 +143,9 @@ def tenant_of_user(user: User) -> Tenant | None:
     if user.account_id is None:
         return None
     limited = not user.all_sites and user.role in (User.Role.EDITOR, User.Role.VIEWER)
-    sites = frozenset(SiteAccess.objects.filter(user=user).values_list("site_id", flat=True)) if limited else None
+    sites = (
+        frozenset(SiteAccess.objects.filter(user=user).values_list("site_id", flat=True)) if limited else None
+    )
     return Tenant(
         account_id=user.account_id,
         account_status=user.account.status,

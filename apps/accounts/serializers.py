@@ -116,7 +116,9 @@ class SiteSerializer(TenantSerializer):
             ascii_host, port = "", ""
         if not ascii_host or " " in ascii_host or len(ascii_host) > 253:
             raise serializers.ValidationError("Give the site's host name, such as www.example.com.")
-        taken = Site.objects.filter(account_id=self.context["request"].tenant.account_id, domain=ascii_host + port)
+        taken = Site.objects.filter(
+            account_id=self.context["request"].tenant.account_id, domain=ascii_host + port
+        )
         if taken.exclude(pk=getattr(self.instance, "pk", None)).exists():
             raise serializers.ValidationError("You have a site with this domain already.")
         return ascii_host + port
@@ -128,7 +130,9 @@ class SiteSerializer(TenantSerializer):
 
 
 class SectorSerializer(TenantSerializer):
-    industry_sector = serializers.PrimaryKeyRelatedField(queryset=IndustrySector.objects.filter(is_active=True))
+    industry_sector = serializers.PrimaryKeyRelatedField(
+        queryset=IndustrySector.objects.filter(is_active=True)
+    )
     industry_sector_name = serializers.CharField(source="industry_sector.name", read_only=True)
     name = serializers.CharField(max_length=120, required=False)
 

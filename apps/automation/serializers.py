@@ -23,7 +23,7 @@ _STAGE_FIELD = re.compile(r"stage_(\d)_(enabled|batch_size)")
 
 
 class ConfigSerializer(serializers.ModelSerializer):
-    """The automation part of a site's settings; each stage as `stage_N_enabled`, `stage_N_batch_size`, `max_…_per_run`."""
+    """The automation part of a site's settings; a stage is `stage_N_enabled`, `stage_N_batch_size`, `max_…_per_run`."""
 
     scheduled_days = serializers.ListField(
         child=serializers.ChoiceField(WEEKDAYS), required=False, help_text="Empty: every day."
@@ -46,7 +46,9 @@ class ConfigSerializer(serializers.ModelSerializer):
         fields = super().get_fields()
         for n in STAGE_NUMBERS:
             fields[f"stage_{n}_enabled"] = serializers.BooleanField(required=False)
-            fields[f"stage_{n}_batch_size"] = serializers.IntegerField(required=False, min_value=1, max_value=1000)
+            fields[f"stage_{n}_batch_size"] = serializers.IntegerField(
+                required=False, min_value=1, max_value=1000
+            )
             fields[LIMIT_FIELDS[n]] = serializers.IntegerField(
                 required=False, min_value=0, max_value=1_000_000, help_text="0: no limit."
             )

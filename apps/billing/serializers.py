@@ -39,8 +39,8 @@ class TransactionSerializer(serializers.ModelSerializer):
 class UsageSerializer(serializers.ModelSerializer):
     class Meta:
         model = CreditUsage
-        fields = ["id", "operation", "provider", "model", "tokens_in", "tokens_out", "cost", "credits", "reference",
-                  "object_type", "object_id", "site", "user", "run_id", "created_at"]  # fmt: skip
+        fields = ["id", "operation", "provider", "model", "tokens_in", "tokens_out", "cost", "credits",
+                  "reference", "object_type", "object_id", "site", "user", "run_id", "created_at"]  # fmt: skip
         read_only_fields = fields
 
 

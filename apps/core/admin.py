@@ -6,7 +6,17 @@ from apps.core.models import Job
 
 @admin.register(Job)
 class JobAdmin(ModelAdmin):
-    list_display = ["id", "kind", "account", "state", "current", "total", "attempts", "created_at", "finished_at"]
+    list_display = [
+        "id",
+        "kind",
+        "account",
+        "state",
+        "current",
+        "total",
+        "attempts",
+        "created_at",
+        "finished_at",
+    ]
     list_filter = ["state", "kind"]
     list_select_related = ["account"]
     search_fields = ["id", "account__name"]

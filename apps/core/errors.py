@@ -107,7 +107,11 @@ def exception_handler(exc: Exception, context: dict) -> Response | None:
             code = getattr(exc, "app_code", None) or CODES.get(exc.status_code, "VALIDATION_ERROR")
             headers = {"WWW-Authenticate": exc.auth_header} if getattr(exc, "auth_header", None) else None
             sentence = first_sentence(exc.detail)
-            if isinstance(exc, exceptions.NotFound) and exc.detail.code == "not_found" and "page" not in sentence:
+            if (
+                isinstance(exc, exceptions.NotFound)
+                and exc.detail.code == "not_found"
+                and "page" not in sentence
+            ):
                 sentence = "Not found."
             return Response(body(sentence, code), status=exc.status_code, headers=headers)
         case Http404():
@@ -124,12 +128,17 @@ def exception_handler(exc: Exception, context: dict) -> Response | None:
         case IntegrityError():
             log.warning("a constraint refused a request", exc_info=exc)
             return Response(
-                body("It conflicts with something that exists already. Reload and try again.", "CONFLICT"), status=409
+                body("It conflicts with something that exists already. Reload and try again.", "CONFLICT"),
+                status=409,
             )
         case DataError():
             log.warning("the database refused a value", exc_info=exc)
-            return Response(body("A value is out of range or holds a character that can not be stored.",
-                                 "VALIDATION_ERROR"), status=400)
+            return Response(
+                body(
+                    "A value is out of range or holds a character that can not be stored.", "VALIDATION_ERROR"
+                ),
+                status=400,
+            )
     return None
 
 
@@ -139,8 +148,12 @@ def _plain(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
         return JsonResponse({"detail": sentence}, status=status)
     if request.path.startswith("/api/"):
         return JsonResponse(body(sentence, CODES[status]), status=status)
-    return render(request, "error.html", {"status": status, "title": HTTPStatus(status).phrase, "sentence": sentence},
-                  status=status)
+    return render(
+        request,
+        "error.html",
+        {"status": status, "title": HTTPStatus(status).phrase, "sentence": sentence},
+        status=status,
+    )
 
 
 def handler400(request, exception=None):
@@ -152,8 +165,13 @@ def handler403(request, exception=None):
 
 
 def handler404(request, exception=None):
-    return _plain(request, 404, "Not found." if not request.path.startswith("/api/") else
-                  f"There is no route {request.path}. See /api/docs/.")
+    return _plain(
+        request,
+        404,
+        "Not found."
+        if not request.path.startswith("/api/")
+        else f"There is no route {request.path}. See /api/docs/.",
+    )
 
 
 def handler500(request):
@@ -162,4 +180,6 @@ def handler500(request):
 
 
 def csrf_failure(request, reason=""):
-    return _plain(request, 403, "The CSRF token is missing or wrong. Reload the page, or log in with a Bearer token.")
+    return _plain(
+        request, 403, "The CSRF token is missing or wrong. Reload the page, or log in with a Bearer token."
+    )

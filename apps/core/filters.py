@@ -21,9 +21,13 @@ class OrderingFilter(filters.OrderingFilter):
         valid = {name for name, _ in self.get_valid_fields(queryset, view, {"request": request})}
         unknown = [t for t in asked if t.lstrip("-") not in valid]
         if unknown:
-            raise ValidationError({"ordering": [f"Can not order by {unknown[0][:40]}; by {', '.join(sorted(valid))}."]})
+            raise ValidationError(
+                {"ordering": [f"Can not order by {unknown[0][:40]}; by {', '.join(sorted(valid))}."]}
+            )
         aliases = getattr(view, "ordering_aliases", {})
-        terms = [("-" if t.startswith("-") else "") + aliases.get(t.lstrip("-"), t.lstrip("-")) for t in asked]
+        terms = [
+            ("-" if t.startswith("-") else "") + aliases.get(t.lstrip("-"), t.lstrip("-")) for t in asked
+        ]
         terms = terms or list(self.get_default_ordering(view) or queryset.model._meta.ordering or ())
         if "pk" not in terms and "-pk" not in terms and "id" not in terms and "-id" not in terms:
             terms.append("-pk" if terms and terms[0].startswith("-") else "pk")

@@ -106,7 +106,9 @@ class JobRun:
     def _mine(self):
         return Job.objects.filter(pk=self.job.pk, state=Job.State.RUNNING, lease_token=self.token)
 
-    def progress(self, current: int, total: int | None = None, message: str = "", *, force: bool = False) -> None:
+    def progress(
+        self, current: int, total: int | None = None, message: str = "", *, force: bool = False
+    ) -> None:
         """Tells the progress, at most twice a second. Raises JobCancelled or LeaseLost when it is over."""
         now = time.monotonic()
         if not force and now - self._told_at < 0.5 and current != total:
@@ -190,7 +192,9 @@ def execute(job_id: uuid.UUID | str) -> None:
         return
     job, kind = run.job, settings.JOB_KINDS[run.job.kind]
     if job.attempts > job.max_attempts:
-        fail(run, "It was started too often without an end; the worker may have run out of memory.", "GAVE_UP")
+        fail(
+            run, "It was started too often without an end; the worker may have run out of memory.", "GAVE_UP"
+        )
         return
     function: Callable[[JobRun], Any] = import_string(kind["run"])
     try:
@@ -237,7 +241,11 @@ def fail(run: JobRun, message: str, code: str) -> None:
     on_failed = settings.JOB_KINDS[run.job.kind].get("on_failed")
     with transaction.atomic():
         done = run._mine().update(
-            state=Job.State.FAILED, error=message, error_code=code, finished_at=timezone.now(), lease_until=None
+            state=Job.State.FAILED,
+            error=message,
+            error_code=code,
+            finished_at=timezone.now(),
+            lease_until=None,
         )
         if done and on_failed:
             run.job.error, run.job.error_code = message, code
@@ -248,8 +256,12 @@ def sweep(limit: int = 500) -> int:
     """Sends again what nobody works on: expired leases, lost messages, retries that are due. Returns how many."""
     now = timezone.now()
     grace = now - timedelta(seconds=max(settings.JOB_LEASE_SECONDS, 2 * settings.JOB_SWEEP_SECONDS))
-    stale = Q(state=Job.State.RUNNING, lease_until__lt=now) & (Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=grace))
-    lost = Q(state=Job.State.PENDING, run_after__lte=now) & (Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=grace))
+    stale = Q(state=Job.State.RUNNING, lease_until__lt=now) & (
+        Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=grace)
+    )
+    lost = Q(state=Job.State.PENDING, run_after__lte=now) & (
+        Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=grace)
+    )
     jobs = list(Job.objects.filter(stale | lost).order_by("run_after").values_list("pk", "kind")[:limit])
     for job_id, kind in jobs:
         if kind in settings.JOB_KINDS:

@@ -58,7 +58,9 @@ class Job(TenantModel):
     error_code = models.CharField(max_length=40, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField(default=5)
-    run_after = models.DateTimeField(help_text="Not before this time: now, or the next try after a temporary error.")
+    run_after = models.DateTimeField(
+        help_text="Not before this time: now, or the next try after a temporary error."
+    )
     enqueued_at = models.DateTimeField(null=True)
     lease_token = models.UUIDField(null=True, help_text="Names the execution that holds the row.")
     lease_until = models.DateTimeField(null=True)

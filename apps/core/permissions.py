@@ -21,7 +21,9 @@ class Area:
 
 # A view names its area. An area that is not here, or a view that names none, is closed.
 AREAS = {
-    "content": Area(read="viewer", write="editor"),  # planner, writer, linker, optimizer, publisher, automation
+    "content": Area(
+        read="viewer", write="editor"
+    ),  # planner, writer, linker, optimizer, publisher, automation
     "library": Area(read="viewer", write="editor"),
     "sites": Area(read="viewer", write="admin"),
     "users": Area(read="admin", write="admin"),

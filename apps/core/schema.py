@@ -99,7 +99,11 @@ ERROR = {
         "success": {"type": "boolean", "example": False},
         "error": {"type": "string", "example": "volume: A whole number of 0 or more is needed."},
         "code": {"type": "string", "example": "VALIDATION_ERROR"},
-        "details": {"type": "object", "additionalProperties": {}, "example": {"volume": ["A whole number …"]}},
+        "details": {
+            "type": "object",
+            "additionalProperties": {},
+            "example": {"volume": ["A whole number …"]},
+        },
     },
 }
 ERRORS = {
@@ -132,7 +136,10 @@ def envelope(result: dict, generator, request, public) -> dict:
             responses = operation["responses"]
             if "204" in responses:
                 responses.pop("204")
-                responses["200"] = {"description": "Deleted.", "content": {"application/json": {"schema": None}}}
+                responses["200"] = {
+                    "description": "Deleted.",
+                    "content": {"application/json": {"schema": None}},
+                }
             for status, response in responses.items():
                 media = response.get("content", {}).get("application/json")
                 if media is None or not status.startswith("2"):

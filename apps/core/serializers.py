@@ -25,7 +25,9 @@ class TenantSerializer(serializers.ModelSerializer):
             for name, value in attrs.items():
                 other = getattr(value, "site_id", None) if name != "site" else None
                 if other is not None and other != site.pk:
-                    raise serializers.ValidationError({name: [f"It belongs to another site than site {site.pk}."]})
+                    raise serializers.ValidationError(
+                        {name: [f"It belongs to another site than site {site.pk}."]}
+                    )
         return attrs
 
 

@@ -11,7 +11,9 @@ def run_job(job_id: str) -> None:
     jobs.execute(job_id)
 
 
-@shared_task(name="apps.core.tasks.sweep_jobs", queue=Queue.DEFAULT, acks_late=True, time_limit=60, expires=10)
+@shared_task(
+    name="apps.core.tasks.sweep_jobs", queue=Queue.DEFAULT, acks_late=True, time_limit=60, expires=10
+)
 def sweep_jobs() -> None:
     jobs.sweep()
 

@@ -73,7 +73,9 @@ class DefaultSettings(SettingsFields):
 
     class Meta:
         verbose_name_plural = "default settings"
-        constraints = [models.CheckConstraint(condition=models.Q(singleton=True), name="one_default_settings")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(singleton=True), name="one_default_settings")
+        ]
 
     def __str__(self) -> str:
         return "Default settings"

@@ -74,7 +74,9 @@ class SeedKeyword(models.Model):
     country = models.CharField(max_length=2, default="US")
     volume = models.PositiveIntegerField(default=0, help_text="Searches a month; 0 when unknown.")
     volume_is_estimate = models.BooleanField(default=False)
-    difficulty = models.PositiveSmallIntegerField(null=True, blank=True, help_text="0-100; empty when unknown.")
+    difficulty = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="0-100; empty when unknown."
+    )
     intent = models.CharField(max_length=14, choices=Intent, blank=True)
     cpc = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
     high_opportunity_by_staff = models.BooleanField(default=False)
@@ -92,7 +94,8 @@ class SeedKeyword(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["industry_sector", "country", "key"], name="seed_keyword_once"),
             models.CheckConstraint(
-                condition=models.Q(difficulty__isnull=True) | models.Q(difficulty__lte=100), name="seed_difficulty"
+                condition=models.Q(difficulty__isnull=True) | models.Q(difficulty__lte=100),
+                name="seed_difficulty",
             ),
         ]
         indexes = [
@@ -102,7 +105,9 @@ class SeedKeyword(models.Model):
             models.Index(fields=["keyword", "id"], name="seed_keyword_text"),
             models.Index(fields=["difficulty", "id"], name="seed_difficulty_id"),
             models.Index(
-                models.F("difficulty").desc(nulls_last=True), models.F("id").desc(), name="seed_difficulty_desc"
+                models.F("difficulty").desc(nulls_last=True),
+                models.F("id").desc(),
+                name="seed_difficulty_desc",
             ),
             models.Index(fields=["-country", "-volume", "-id"], name="seed_country_desc"),
             # On the key: what differs in case, width or quotes only is found as well.
@@ -124,8 +129,12 @@ class Cluster(TenantModel):
     COMES_FROM: ClassVar = {Status.NEW: [Status.MAPPED], Status.MAPPED: [Status.NEW]}
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="clusters")
-    sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="clusters")
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
+    sector = models.ForeignKey(
+        Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="clusters"
+    )
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
+    )
     name = models.CharField(max_length=500)
     description = models.TextField(blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.NEW)
@@ -173,14 +182,18 @@ class Keyword(TenantModel):
     }
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="keywords")
-    sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="keywords")
+    sector = models.ForeignKey(
+        Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="keywords"
+    )
     seed_keyword = models.ForeignKey(
         SeedKeyword, null=True, blank=True, on_delete=models.SET_NULL, related_name="added", db_index=False
     )
     industry_sector = models.ForeignKey(
         IndustrySector, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
-    cluster = models.ForeignKey(Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="keywords")
+    cluster = models.ForeignKey(
+        Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="keywords"
+    )
     keyword = models.CharField(max_length=500)
     key = models.CharField(max_length=500)
     country = models.CharField(max_length=2, default="US")
@@ -199,15 +212,14 @@ class Keyword(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["site", "country", "key"], name="keyword_once"),
             models.CheckConstraint(
-                condition=models.Q(difficulty__isnull=True) | models.Q(difficulty__lte=100), name="keyword_difficulty"
+                condition=models.Q(difficulty__isnull=True) | models.Q(difficulty__lte=100),
+                name="keyword_difficulty",
             ),
         ]
         indexes = [
             models.Index(fields=["site", "status"], name="keyword_site_status"),
             models.Index(fields=["site", "-volume", "-id"], name="keyword_site_volume"),
-            models.Index(
-                fields=["account", "industry_sector", "site", "seed_keyword"], name="keyword_added"
-            ),
+            models.Index(fields=["account", "industry_sector", "site", "seed_keyword"], name="keyword_added"),
             models.Index(fields=["seed_keyword"], name="keyword_seed"),
         ]
 
@@ -231,7 +243,9 @@ class ContentIdea(TenantModel):
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="ideas")
     sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="ideas")
-    cluster = models.ForeignKey(Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="ideas")
+    cluster = models.ForeignKey(
+        Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="ideas"
+    )
     title = models.CharField(max_length=300)
     description = models.TextField(blank=True)
     content_type = models.CharField(max_length=14, choices=ContentType, default=ContentType.POST)

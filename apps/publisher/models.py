@@ -29,7 +29,9 @@ class PublishingRecord(TenantModel):
     content = models.ForeignKey(Content, on_delete=models.CASCADE, related_name="publishing_records")
     target = models.CharField(max_length=10, choices=Target)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
-    reference = models.CharField(max_length=100, help_text="Who asked: a job or a run's item. Asked twice, one record.")
+    reference = models.CharField(
+        max_length=100, help_text="Who asked: a job or a run's item. Asked twice, one record."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     external_id = models.CharField(max_length=60, blank=True)
     external_url = models.URLField(max_length=600, blank=True)
@@ -40,7 +42,9 @@ class PublishingRecord(TenantModel):
 
     class Meta:
         ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["content", "reference"], name="publishing_record_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["content", "reference"], name="publishing_record_once")
+        ]
         indexes = [
             models.Index(fields=["site", "-id"], name="publishing_record_site"),
             models.Index(
@@ -82,7 +86,9 @@ class HostedPage(TenantModel):
     categories = models.JSONField(default=list)
     tags = models.JSONField(default=list)
     images = models.JSONField(default=dict, help_text="By public file name: alt, caption, width, height.")
-    featured = models.CharField(max_length=80, blank=True, help_text="The one of `images` that stands on top.")
+    featured = models.CharField(
+        max_length=80, blank=True, help_text="The one of `images` that stands on top."
+    )
     content_hash = models.CharField(max_length=64)
     published_at = models.DateTimeField()
     updated_at = models.DateTimeField()

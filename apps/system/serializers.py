@@ -17,7 +17,17 @@ class JobSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Job
-        fields = ["task_id", "kind", "state", "progress", "result", "error", "created_at", "started_at", "finished_at"]
+        fields = [
+            "task_id",
+            "kind",
+            "state",
+            "progress",
+            "result",
+            "error",
+            "created_at",
+            "started_at",
+            "finished_at",
+        ]
 
     def get_error(self, job: Job) -> dict | None:
         return {"code": job.error_code, "message": job.error} if job.error else None

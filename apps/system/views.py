@@ -26,7 +26,11 @@ class HealthView(APIView):
             return Response({"status": "ok", "parts": parts})
         broken = ", ".join(f"{n}: {p['problem']}" for n, p in parts.items() if not p["ok"])
         return Response(
-            body(f"Not all parts answer: {broken}.", "SERVICE_UNAVAILABLE", {"status": "degraded", "parts": parts}),
+            body(
+                f"Not all parts answer: {broken}.",
+                "SERVICE_UNAVAILABLE",
+                {"status": "degraded", "parts": parts},
+            ),
             status=503,
         )
 

@@ -60,7 +60,9 @@ def test_login_refuses_wrong_password(anonymous, alice):
 
 
 def test_refresh_rotates_and_reuse_ends_the_family(anonymous, alice):
-    first = anonymous.post("/api/v1/auth/login/", {"email": alice.user.email, "password": PASSWORD}).json()["data"]
+    first = anonymous.post("/api/v1/auth/login/", {"email": alice.user.email, "password": PASSWORD}).json()[
+        "data"
+    ]
     anonymous.cookies.clear()
     second = anonymous.post("/api/v1/auth/token/refresh/", {"refresh": first["refresh"]}).json()["data"]
     again = anonymous.post("/api/v1/auth/token/refresh/", {"refresh": first["refresh"]})
@@ -71,7 +73,9 @@ def test_refresh_rotates_and_reuse_ends_the_family(anonymous, alice):
 
 
 def test_logout_ends_access_token_too(anonymous, alice):
-    tokens = anonymous.post("/api/v1/auth/login/", {"email": alice.user.email, "password": PASSWORD}).json()["data"]
+    tokens = anonymous.post("/api/v1/auth/login/", {"email": alice.user.email, "password": PASSWORD}).json()[
+        "data"
+    ]
     anonymous.cookies.clear()
     anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access']}")
     answer = anonymous.post("/api/v1/auth/logout/", {"refresh": tokens["refresh"]})
@@ -82,7 +86,9 @@ def test_logout_ends_access_token_too(anonymous, alice):
 
 
 def test_logout_of_somebody_else_is_refused(alice, bob, anonymous):
-    tokens = anonymous.post("/api/v1/auth/login/", {"email": bob.user.email, "password": PASSWORD}).json()["data"]
+    tokens = anonymous.post("/api/v1/auth/login/", {"email": bob.user.email, "password": PASSWORD}).json()[
+        "data"
+    ]
     assert alice.client.post("/api/v1/auth/logout/", {"refresh": tokens["refresh"]}).status_code == 401
     assert LoginSession.objects.filter(user=bob.user, ended_at__isnull=False).count() == 0
 
@@ -97,7 +103,11 @@ def test_password_change_ends_all_tokens(alice):
 def test_site_is_made_with_its_sectors_within_the_plan(alice):
     PlanFactory._meta.model.objects.update(max_sites=1)
     sector = IndustrySectorFactory(name="Coffee")
-    body = {"name": "Bean there", "domain": "https://Bücher.example:8080/path", "industry_sectors": [sector.pk]}
+    body = {
+        "name": "Bean there",
+        "domain": "https://Bücher.example:8080/path",
+        "industry_sectors": [sector.pk],
+    }
     answer = alice.client.post("/api/v1/auth/sites/", body)
     assert answer.status_code == 201, answer.content
     site = Site.objects.get(pk=answer.json()["data"]["id"])
@@ -106,7 +116,9 @@ def test_site_is_made_with_its_sectors_within_the_plan(alice):
     second = alice.client.post("/api/v1/auth/sites/", {"name": "Two", "domain": "two.example"})
     assert second.status_code == 402 and second.json()["code"] == "PLAN_LIMIT_REACHED"
     assert alice.client.delete(f"/api/v1/auth/sites/{site.pk}/").json()["data"] is None
-    assert alice.client.post("/api/v1/auth/sites/", {"name": "Two", "domain": "two.example"}).status_code == 201
+    assert (
+        alice.client.post("/api/v1/auth/sites/", {"name": "Two", "domain": "two.example"}).status_code == 201
+    )
 
 
 def test_domain_once_in_an_account(alice, bob):
@@ -117,7 +129,9 @@ def test_domain_once_in_an_account(alice, bob):
 
 
 def test_api_key_reads_its_own_site_only(alice, bob, anonymous):
-    made = alice.client.post(f"/api/v1/auth/sites/{alice.site.pk}/api-keys/", {"name": "plugin"}).json()["data"]
+    made = alice.client.post(f"/api/v1/auth/sites/{alice.site.pk}/api-keys/", {"name": "plugin"}).json()[
+        "data"
+    ]
     listed = alice.client.get(f"/api/v1/auth/sites/{alice.site.pk}/api-keys/").json()["data"]
     assert made["key"].startswith(made["prefix"]) and "key" not in listed[0]
     anonymous.credentials(HTTP_AUTHORIZATION=f"ApiKey {made['key']}")
@@ -144,5 +158,6 @@ def test_suspended_account_can_still_log_in_and_out(alice, anonymous):
     login = anonymous.post("/api/v1/auth/login/", {"email": alice.user.email, "password": PASSWORD})
     assert login.status_code == 200
     assert (
-        alice.client.post("/api/v1/auth/logout/", {"refresh": login.json()["data"]["refresh"]}).status_code == 200
+        alice.client.post("/api/v1/auth/logout/", {"refresh": login.json()["data"]["refresh"]}).status_code
+        == 200
     )

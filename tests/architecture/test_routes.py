@@ -17,7 +17,9 @@ def test_every_extra_route_has_its_reason():
     asked = {f"{m} {shape(p)}" for m, p, _ in wanted()}
     have = {f"{r.method} {shape(r.path)}" for r in routes() if not r.path.startswith("/api/v1/internal/")}
     extra = have - asked
-    assert extra == set(EXTRA), f"no reason given: {sorted(extra - set(EXTRA))}; gone: {sorted(set(EXTRA) - extra)}"
+    assert extra == set(EXTRA), (
+        f"no reason given: {sorted(extra - set(EXTRA))}; gone: {sorted(set(EXTRA) - extra)}"
+    )
 
 
 def test_routes_of_keys_are_those_of_the_table():
@@ -27,10 +29,15 @@ def test_routes_of_keys_are_those_of_the_table():
         if auth is None or not route.path.startswith("/api/v1/"):
             continue
         keys = getattr(route.view, "key_actions", ())
-        if auth == "user" and route.method == "GET" and "list" in keys and not route.path.rstrip("/").endswith("}"):
-            assert "list" not in keys or shape(route.path) not in {shape(p) for _, p, a in wanted() if a == "user"}, (
-                route.name
-            )
+        if (
+            auth == "user"
+            and route.method == "GET"
+            and "list" in keys
+            and not route.path.rstrip("/").endswith("}")
+        ):
+            assert "list" not in keys or shape(route.path) not in {
+                shape(p) for _, p, a in wanted() if a == "user"
+            }, route.name
 
 
 def test_a_stranger_gets_401_everywhere(anonymous):

@@ -90,11 +90,18 @@ def test_ids_in_the_path(alice, bobs):
     before = bobs.snapshot()
     for route in routes():
         model = model_of(route)
-        if not scoped(route) or "{" not in route.path or model is None or not hasattr(model.objects, "for_tenant"):
+        if (
+            not scoped(route)
+            or "{" not in route.path
+            or model is None
+            or not hasattr(model.objects, "for_tenant")
+        ):
             continue
         path = path_with(route, bobs)
         assert "{" not in path, f"the walk does not know a variable of {route.name}"
-        answer = asked(alice.client, route.method, path, {} if route.method in ("POST", "PUT", "PATCH") else None)
+        answer = asked(
+            alice.client, route.method, path, {} if route.method in ("POST", "PUT", "PATCH") else None
+        )
         assert answer.status_code == 404, (route.name, answer.status_code, answer.content[:200])
         assert bobs.secret not in answer.content.decode()
         walked += 1
@@ -108,7 +115,9 @@ def test_lists_and_reads_name_and_count_nothing_of_the_other(alice, bobs):
             continue
         queries = ["", f"?site_id={alice.site.pk}"]
         queries += [f"?{name}={bobs.id_of(model)}" for name, model in NAMES.items()]
-        queries += [f"?site_id={alice.site.pk}&{n}={bobs.id_of(m)}" for n, m in NAMES.items() if n != "site_id"]
+        queries += [
+            f"?site_id={alice.site.pk}&{n}={bobs.id_of(m)}" for n, m in NAMES.items() if n != "site_id"
+        ]
         for query in (*queries, f"?search={bobs.secret}", f"?id={bobs.id_of(Image)}"):
             answer = asked(alice.client, "GET", route.path, query=query)
             text = answer.content.decode()
@@ -161,7 +170,12 @@ def test_ids_in_the_body(alice, bobs, document):
                 mixed = {**own, name: body[name]}
                 kind = {"format": "multipart"} if media.startswith("multipart/") else {"format": "json"}
                 answer = getattr(mine.actor.client, route.method.lower())(path, mixed, **kind)
-                assert answer.status_code in (400, 404), (route.name, name, answer.status_code, answer.content[:300])
+                assert answer.status_code in (400, 404), (
+                    route.name,
+                    name,
+                    answer.status_code,
+                    answer.content[:300],
+                )
                 assert bobs.secret not in answer.content.decode(), (route.name, name)
                 walked.append(f"{route.name} {name}")
     assert len(walked) > 15, walked

@@ -57,12 +57,22 @@ def make_world(name: str) -> World:
     add(SiteAccess, user=actor.user, site=site)
     add(ApiKey, site=site, name=secret, prefix=f"ig8_{uuid.uuid4().hex[:12]}", key_hash="0" * 64)
     add(LimitCounter, resource="content", period="2020-01-01", used=1)
-    add(Job, kind="automation.run", payload={"run_id": 0}, run_after=now, message=secret, state="failed", error=secret)
+    add(
+        Job,
+        kind="automation.run",
+        payload={"run_id": 0},
+        run_after=now,
+        message=secret,
+        state="failed",
+        error=secret,
+    )
     add(Notification, notification_type="system_info", severity="info", title=secret, message=secret)
     add(CreditBalance, balance=1000, next_event_at=now + timezone.timedelta(days=20))
     add(CreditLot, kind="adjustment", amount=1000, remaining=1000, reference=secret)
     add(CreditEntry, amount=1000, balance_after=1000, kind="grant", reference=secret, note=secret)
-    add(CreditHold, reference=secret, amount=1, operation="idea", expires_at=now + timezone.timedelta(hours=1))
+    add(
+        CreditHold, reference=secret, amount=1, operation="idea", expires_at=now + timezone.timedelta(hours=1)
+    )
     add(CreditUsage, operation="idea", reference=secret, site=site, model=secret)
     add(SiteSettings, site=site)
     cluster = add(Cluster, site=site, sector=sector, name=secret)
@@ -71,7 +81,14 @@ def make_world(name: str) -> World:
     idea.keywords.add(keyword)
     task = add(Task, site=site, sector=sector, cluster=cluster, title=secret)
     content = add(
-        Content, site=site, sector=sector, cluster=cluster, task=task, title=secret, slug=secret, html=f"<p>{secret}</p>"
+        Content,
+        site=site,
+        sector=sector,
+        cluster=cluster,
+        task=task,
+        title=secret,
+        slug=secret,
+        html=f"<p>{secret}</p>",
     )
     image = add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
     add(PublishingRecord, site=site, content=content, target="hosted", reference=secret)

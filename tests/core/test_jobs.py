@@ -54,7 +54,9 @@ def kinds(settings, monkeypatch):
 
 
 def start(alice, kind="work", **fields) -> Job:
-    return job_start(kind=kind, account_id=alice.account.pk, payload=fields.pop("payload", {"n": 7}), **fields)
+    return job_start(
+        kind=kind, account_id=alice.account.pk, payload=fields.pop("payload", {"n": 7}), **fields
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -85,7 +87,7 @@ def test_done_once_with_its_result(alice):
     execute(job.pk)
     job.refresh_from_db()
     assert (job.state, job.result, job.current, job.total) == ("succeeded", {"seen": 7}, 1, 2)
-    assert DONE == [str(job.pk)]
+    assert [str(job.pk)] == DONE
 
 
 @pytest.mark.django_db(transaction=True)

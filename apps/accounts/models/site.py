@@ -47,12 +47,16 @@ class Site(TenantModel):
     tenant_site = "id"
 
     name = models.CharField(max_length=120)
-    slug = models.SlugField(max_length=80, unique=True, help_text="Its address where we host it: /sites/<slug>/.")
+    slug = models.SlugField(
+        max_length=80, unique=True, help_text="Its address where we host it: /sites/<slug>/."
+    )
     domain = models.CharField(max_length=253)
     industry = models.ForeignKey(Industry, null=True, blank=True, on_delete=models.SET_NULL)
     timezone = models.CharField(max_length=64, default="UTC")
     language = models.CharField(max_length=10, default="en")
-    is_hosted = models.BooleanField(default=True, help_text="Published content is served by us at /sites/<slug>/.")
+    is_hosted = models.BooleanField(
+        default=True, help_text="Published content is served by us at /sites/<slug>/."
+    )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -109,7 +113,9 @@ class ApiKey(TenantModel):
     name = models.CharField(max_length=80)
     prefix = models.CharField(max_length=16, unique=True)
     key_hash = models.CharField(max_length=64)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)

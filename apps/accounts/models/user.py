@@ -36,12 +36,16 @@ class User(AbstractBaseUser, PermissionsMixin):
         EDITOR = "editor"
         VIEWER = "viewer"
 
-    account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.CASCADE, related_name="users")
+    account = models.ForeignKey(
+        Account, null=True, blank=True, on_delete=models.CASCADE, related_name="users"
+    )
     email = models.EmailField(max_length=254, unique=True)
     first_name = models.CharField(max_length=80, blank=True)
     last_name = models.CharField(max_length=80, blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
-    all_sites = models.BooleanField(default=True, help_text="Sees all sites of the account, else those granted.")
+    all_sites = models.BooleanField(
+        default=True, help_text="Sees all sites of the account, else those granted."
+    )
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     email_verified_at = models.DateTimeField(null=True, blank=True)

@@ -35,7 +35,9 @@ def account_register(
                 role=User.Role.OWNER,
             )
     except IntegrityError:
-        raise Invalid("email", "There is a user with this address already. Log in, or reset the password.") from None
+        raise Invalid(
+            "email", "There is a user with this address already. Log in, or reset the password."
+        ) from None
 
 
 def site_slug(name: str) -> str:

@@ -11,7 +11,12 @@ def api_key_create(*, site: Site, name: str, user_id: int | None) -> dict:
     """A new key of the site; the only time that `key` is known."""
     key, prefix, key_hash = ApiKey.generate()
     row = ApiKey.objects.create(
-        account_id=site.account_id, site=site, name=name, prefix=prefix, key_hash=key_hash, created_by_id=user_id
+        account_id=site.account_id,
+        site=site,
+        name=name,
+        prefix=prefix,
+        key_hash=key_hash,
+        created_by_id=user_id,
     )
     return {"id": row.pk, "name": row.name, "prefix": prefix, "key": key, "created_at": row.created_at}
 
@@ -24,6 +29,6 @@ def api_key_revoke(*, key: ApiKey) -> None:
 def site_delete(*, site: Site) -> None:
     """Deletes a site with all that belongs to it, and gives its place in the plan back."""
     with transaction.atomic():
-        deleted, by_model = site.delete()
+        _, by_model = site.delete()
         limit_give(account_id=site.account_id, resource="sites")
         limit_give(account_id=site.account_id, resource="keywords", n=by_model.get("planner.Keyword", 0))

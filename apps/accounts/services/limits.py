@@ -32,7 +32,9 @@ class PlanLimitReached(AppError):
 
 def account_plan(*, account_id: int) -> Subscription:
     """The account's active subscription, with its plan."""
-    return Subscription.objects.select_related("plan").get(account_id=account_id, status=Subscription.Status.ACTIVE)
+    return Subscription.objects.select_related("plan").get(
+        account_id=account_id, status=Subscription.Status.ACTIVE
+    )
 
 
 def limit_of(*, account_id: int, resource: str) -> tuple[int, str]:
@@ -51,7 +53,13 @@ def limit_take(*, account_id: int, resource: str, n: int = 1) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             TAKE,
-            {"account_id": account_id, "resource": resource, "period": period, "n": n, "limit": limit or NO_LIMIT},
+            {
+                "account_id": account_id,
+                "resource": resource,
+                "period": period,
+                "n": n,
+                "limit": limit or NO_LIMIT,
+            },
         )
         if cursor.fetchone() is None:
             raise PlanLimitReached(

@@ -58,7 +58,9 @@ def _decode(raw: str) -> RefreshToken:
 def session_refresh(*, refresh: str) -> dict:
     """The next {access, refresh} of a family. A token used twice ends the whole family."""
     token = _decode(refresh)
-    user = User.objects.filter(pk=token["user_id"], is_active=True, token_generation=token["generation"]).first()
+    user = User.objects.filter(
+        pk=token["user_id"], is_active=True, token_generation=token["generation"]
+    ).first()
     if user is None:
         raise RefreshRefused("This session was ended. Log in again.")
     tokens, jti = _tokens(user, uuid.UUID(token["session_id"]))

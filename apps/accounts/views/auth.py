@@ -61,7 +61,9 @@ class LoginView(PublicView):
     def post(self, request):
         """Log in by e-mail; opens a browser session too."""
         data = self.validated(LoginSerializer)
-        user = authenticate(request._request, username=data["email"].strip().lower(), password=data["password"])
+        user = authenticate(
+            request._request, username=data["email"].strip().lower(), password=data["password"]
+        )
         if user is None:
             raise WrongCredentials("The e-mail address or the password is wrong.")
         return _logged_in(request, user, 200)

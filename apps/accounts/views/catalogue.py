@@ -26,7 +26,10 @@ from apps.core.viewsets import TenantViewSet
 
 ROLES = [
     {"name": "viewer", "description": "Reads."},
-    {"name": "editor", "description": "Works in planner, writer, linker, optimizer, publisher and automation."},
+    {
+        "name": "editor",
+        "description": "Works in planner, writer, linker, optimizer, publisher and automation.",
+    },
     {"name": "admin", "description": "Also users, sites, integrations, settings, prompts and modules."},
     {"name": "owner", "description": "Also invoices, payments, the plan and closing the account."},
 ]
@@ -118,7 +121,9 @@ class SiteViewSet(TenantViewSet):
     @action(detail=True, methods=["delete"], url_path=r"api-keys/(?P<key_id>\d+)")
     def api_key(self, request, pk=None, key_id=None):
         """Revoke an ApiKey."""
-        api_key_revoke(key=get_object_or_404(ApiKey.objects.for_tenant(self.tenant), site=self.get_object(), pk=key_id))
+        api_key_revoke(
+            key=get_object_or_404(ApiKey.objects.for_tenant(self.tenant), site=self.get_object(), pk=key_id)
+        )
         return respond(None, "The ApiKey was revoked.")
 
 
@@ -138,4 +143,3 @@ class SectorViewSet(TenantViewSet):
     filterset_class = SectorFilterSet
     ordering_fields = ["name", "created_at"]
     search_fields = ["name"]
-

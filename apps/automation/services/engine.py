@@ -81,9 +81,9 @@ class Engine:
         if began:
             self.log("The run has begun.")
         # What another execution held when it died is free again: the job's lease is ours alone now.
-        RunItem.objects.filter(run=self.run, state=RunItem.State.CLAIMED).exclude(claim_token=self.job.token).update(
-            state=RunItem.State.PENDING, claim_token=None
-        )
+        RunItem.objects.filter(run=self.run, state=RunItem.State.CLAIMED).exclude(
+            claim_token=self.job.token
+        ).update(state=RunItem.State.PENDING, claim_token=None)
         try:
             for stage in STAGES:
                 self._stage(stage)
@@ -97,7 +97,9 @@ class Engine:
 
     def _check(self) -> None:
         """Before anything new is begun: is the run still wanted, and the job still ours?"""
-        status, pause_asked, job_id = Run.objects.values_list("status", "pause_asked", "job_id").get(pk=self.run.pk)
+        status, pause_asked, job_id = Run.objects.values_list("status", "pause_asked", "job_id").get(
+            pk=self.run.pk
+        )
         # A run that was paused and resumed has another job now.
         if status != Run.Status.RUNNING or job_id != self.job.job.pk:
             raise Ended
@@ -130,7 +132,9 @@ class Engine:
         RunStage.objects.filter(pk=row.pk).update(state=RunStage.State.COMPLETED, completed_at=timezone.now())
         items = RunItem.objects.filter(run=self.run, stage=stage.number)
         done, failed = (items.filter(state=s).count() for s in (RunItem.State.DONE, RunItem.State.FAILED))
-        self.log(f"{stage.name}: {done} done" + (f", {failed} failed." if failed else "."), stage=stage.number)
+        self.log(
+            f"{stage.name}: {done} done" + (f", {failed} failed." if failed else "."), stage=stage.number
+        )
 
     def _fill(self, stage: Stage, row: RunStage, config: dict) -> None:
         """Fixes the stage's items. Done again after a crash it adds nothing twice."""

@@ -78,7 +78,9 @@ def _new_clusters(site_id: int, settings: SiteSettings) -> QuerySet:
     rows = Cluster.objects.filter(site_id=site_id, status=Cluster.Status.NEW, is_hub=False)
     rows = rows.filter(Exists(Keyword.objects.filter(cluster=OuterRef("pk"))))
     # The clusters that most people search for first: a limit must not cut off the best.
-    return rows.annotate(volume=Sum("keywords__volume")).order_by("-volume", "pk").values_list("pk", flat=True)
+    return (
+        rows.annotate(volume=Sum("keywords__volume")).order_by("-volume", "pk").values_list("pk", flat=True)
+    )
 
 
 def _new_ideas(site_id: int, settings: SiteSettings) -> QuerySet:
@@ -90,12 +92,16 @@ def _queued_tasks(site_id: int, settings: SiteSettings) -> QuerySet:
 
 
 def _content_without_prompts(site_id: int, settings: SiteSettings) -> QuerySet:
-    return _ids(Content.objects.filter(site_id=site_id, status=Content.Status.DRAFT, images_planned=False), "pk")
+    return _ids(
+        Content.objects.filter(site_id=site_id, status=Content.Status.DRAFT, images_planned=False), "pk"
+    )
 
 
 def _pending_images(site_id: int, settings: SiteSettings) -> QuerySet:
     return _ids(
-        Image.objects.filter(site_id=site_id, status=Image.Status.PENDING, content__status=Content.Status.DRAFT),
+        Image.objects.filter(
+            site_id=site_id, status=Image.Status.PENDING, content__status=Content.Status.DRAFT
+        ),
         "content_id",
         "kind",
         "position",
@@ -169,9 +175,9 @@ STAGES = (
 
 def content_with_images_to_review(run: Run) -> int:
     """After stage 6: what has its images, or needs none, goes to review. Returns how many."""
-    ready = Content.objects.filter(site_id=run.site_id, status=Content.Status.DRAFT, images_planned=True).exclude(
-        images__status__in=[Image.Status.PENDING, Image.Status.FAILED]
-    )
+    ready = Content.objects.filter(
+        site_id=run.site_id, status=Content.Status.DRAFT, images_planned=True
+    ).exclude(images__status__in=[Image.Status.PENDING, Image.Status.FAILED])
     moved = 0
     for content_id in ready.values_list("pk", flat=True):
         content_send_to_review(account_id=run.account_id, content_id=content_id)

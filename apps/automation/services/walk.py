@@ -35,7 +35,11 @@ def walk_settings(*, site: Site, limits: Limits) -> None:
 
 
 def file_import(
-    *, path: Path, sector: Sector, country: str | None, progress: Callable[[int, int, str], None] | None = None
+    *,
+    path: Path,
+    sector: Sector,
+    country: str | None,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[ImportResult, dict]:
     """Imports a file into the library and adds what it holds to the site's workflow."""
     with path.open("rb") as file:
@@ -48,7 +52,9 @@ def file_import(
         )
     added: dict = {"added": 0, "skipped": 0, "reasons": {}, "credits_charged": 0}
     ids = list(
-        SeedKeyword.objects.filter(industry_sector=sector.industry_sector).order_by("pk").values_list("pk", flat=True)
+        SeedKeyword.objects.filter(industry_sector=sector.industry_sector)
+        .order_by("pk")
+        .values_list("pk", flat=True)
     )
     for start in range(0, len(ids), 10_000):
         part = keywords_add(

@@ -67,9 +67,13 @@ def _draw(run: Run, bars: dict[int, tqdm]) -> None:
         if bar is None:
             label = f"{stage.number}/7 {stage.name}"
             bar = bars[stage.number] = tqdm(
-                total=row["total"], desc=f"{label:<32}", unit="", leave=True, dynamic_ncols=True, mininterval=0.2
+                total=row["total"],
+                desc=f"{label:<32}",
+                unit="",
+                leave=True,
+                dynamic_ncols=True,
+                mininterval=0.2,
             )
         bar.total = row["total"]
         bar.update(row["ended"] - bar.n)
         bar.refresh()
-

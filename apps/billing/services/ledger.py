@@ -245,6 +245,8 @@ def credits_adjust(
 
     The same reference again moves nothing and returns what it moved.
     """
+    if not amount:
+        raise ValueError("an adjustment is of at least 1 credit")
     with transaction.atomic():
         balance = balance_lock(account_id=account_id, now=timezone.now())
         done = CreditEntry.objects.filter(account_id=account_id, reference=reference, kind="adjust").first()

@@ -1,0 +1,8 @@
+"""Grouping keywords into articles, without a model call and without Django. Importing it is cheap: numpy and the
+rest are loaded by the first call."""
+
+from .engine import Cluster, Clustering, cluster_keywords
+from .intent import search_intent
+from .joining import join_keywords
+
+__all__ = ["Cluster", "Clustering", "cluster_keywords", "join_keywords", "search_intent"]

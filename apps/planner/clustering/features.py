@@ -25,16 +25,15 @@ class Features:
     wording: sparse.csr_matrix
 
 
-def build_features(texts: Sequence[str]) -> Features:
-    """Features of normalised, non-empty `texts`. Weights depend on the whole set, not on its order."""
-    vocabulary, counts, first, second = _count_words(texts)
+def build_features(texts: Sequence[str], *, common: float = 1.0) -> Features:
+    """Features of normalised, non-empty `texts`. Weights depend on the whole set, not on its order. Words and letters
+    in more than the share `common` of the texts are left out of the wording."""
+    vocabulary, counts, pairs = _count_words(texts)
     vectors, tokens = _word_vectors(vocabulary)
     meaning = (counts @ vectors) / np.maximum(counts @ tokens, 1)[:, None]
     meaning -= meaning.mean(axis=0, dtype=np.float64).astype(np.float32)
-    wording = sparse.hstack(
-        [_tfidf(_word_features(vocabulary, counts, first, second)), _tfidf(counts @ _letters(vocabulary))],
-        format="csr",
-    )
+    parts = (_word_features(vocabulary, counts, pairs), counts @ _letters(vocabulary))
+    wording = sparse.hstack([_tfidf(part, common * len(texts)) for part in parts], format="csr")
     wording *= np.float32(np.sqrt(WORDING))
     return Features(unit_rows(meaning), wording)
 
@@ -46,7 +45,7 @@ def unit_rows(matrix: np.ndarray) -> np.ndarray:
 
 
 def _count_words(texts: Sequence[str]):
-    """(vocabulary, n x words count matrix, and for each neighbouring pair of words (row, word) and its successor)."""
+    """(vocabulary, n x words count matrix, neighbouring words as (rows, words, next words))."""
     split = [words(text) for text in texts]
     vocabulary = sorted(set(chain.from_iterable(split)))
     number = {word: i for i, word in enumerate(vocabulary)}
@@ -55,20 +54,20 @@ def _count_words(texts: Sequence[str]):
     rows = np.repeat(np.arange(len(split)), lengths)
     counts = _count_matrix(rows, flat, (len(split), len(vocabulary)))
     inside = rows[1:] == rows[:-1]
-    return vocabulary, counts, (rows[:-1][inside], flat[:-1][inside]), flat[1:][inside]
+    return vocabulary, counts, (rows[:-1][inside], flat[:-1][inside], flat[1:][inside])
 
 
 def _count_matrix(rows, columns, shape) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
 
 
-def _word_features(vocabulary, counts, first, second) -> sparse.csr_matrix:
+def _word_features(vocabulary, counts, neighbours) -> sparse.csr_matrix:
     """Counts of words and of pairs of neighbouring words, plurals folded."""
     stems = sorted({singular(word) for word in vocabulary})
     number = {stem: i for i, stem in enumerate(stems)}
     fold = np.array([number[singular(word)] for word in vocabulary], np.int64)
-    rows, left = first
-    pairs, columns = np.unique(fold[left] * len(stems) + fold[second], return_inverse=True)
+    rows, left, right = neighbours
+    pairs, columns = np.unique(fold[left] * len(stems) + fold[right], return_inverse=True)
     folding = _count_matrix(np.arange(len(vocabulary)), fold, (len(vocabulary), len(stems)))
     return sparse.hstack([counts @ folding, _count_matrix(rows, columns, (counts.shape[0], len(pairs)))], format="csr")
 
@@ -85,9 +84,11 @@ def _letters(vocabulary) -> sparse.csr_matrix:
     return _count_matrix(np.array(rows, np.int64), np.array(columns, np.int64), (len(vocabulary), len(number)))
 
 
-def _tfidf(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+def _tfidf(counts: sparse.csr_matrix, most: float) -> sparse.csr_matrix:
     from sklearn.feature_extraction.text import TfidfTransformer
 
+    counts = counts.tocsr()
+    counts = counts[:, np.bincount(counts.indices, minlength=counts.shape[1]) <= most]
     return TfidfTransformer(sublinear_tf=True).fit_transform(counts).astype(np.float32)
 
 

@@ -20,7 +20,7 @@ def normalise(keyword: str) -> str:
     kept = (
         " " if char.isspace() or unicodedata.category(char) == "Cc" else char
         for char in text
-        if char.isspace() or unicodedata.category(char) not in ("Cf", "Cs", "Co", "Cn")
+        if unicodedata.category(char) not in ("Cf", "Cs")
     )
     return " ".join("".join(kept).split())
 

@@ -114,11 +114,9 @@ class BulkCreateSerializer(serializers.Serializer):
                 for name, known in related.items()
                 if (problem := _problem(row.get(name), known, row["site"]))
             }
-            wrong |= {
-                "keywords": [problem]
-                for pk in row.get("keywords", [])
-                if (problem := _problem(pk, keywords, row["site"]))
-            }
+            for pk in row.get("keywords", []):
+                if problem := _problem(pk, keywords, row["site"]):
+                    wrong["keywords"] = [problem]
             if row.get("idea") in taken:
                 wrong.setdefault("idea", [f"Idea {row['idea']} has a task already."])
             if row.get("idea"):

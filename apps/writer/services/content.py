@@ -123,7 +123,7 @@ def content_delete(*, account_id: int, content_id: int) -> None:
 
 
 def files_forget(names: list[str]) -> None:
-    """Deletes stored files that no row names any more. A storage that fails costs space, not the caller's work."""
+    """Deletes stored files that no row names any more. A storage that fails costs space, no work."""
     for name in names:
         try:
             default_storage.delete(name)

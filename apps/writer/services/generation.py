@@ -107,7 +107,7 @@ def _check_limit(account_id: int) -> None:
     with transaction.atomic():
         if limit_room(account_id=account_id, resource="content") < 1:
             raise PlanLimitReached(
-                "Your plan's articles of this month are used up. Wait for the next, or move to a larger plan.",
+                "Your plan's articles of this month are used up. Wait, or move to a larger plan.",
                 details={"resource": "content"},
             )
 

@@ -40,8 +40,8 @@ def image_prompts_generate(
 ) -> dict:
     """Describes the images of an article: one featured, and `in_article` below its headings.
 
-    Without `in_article`: as many as it has headings, but at most `max_images` in all. `style` and `max_images`
-    are the site's when None. An article that has images keeps them. Returns {"image_ids", "credits"}.
+    Without `in_article`: as many as it has headings, but at most `max_images` in all. `style` and
+    `max_images` are the site's when None. An article that has images keeps them. Returns {"image_ids", "credits"}.
     Raises NotFound, InsufficientCredits, UpstreamFailed.
     """
     content = Content.objects.select_related("site").filter(account_id=account_id, pk=content_id).first()
@@ -97,8 +97,8 @@ def image_prompts_generate(
 
 
 def images_wanted(content: Content, in_article: int | None, max_images: int | None = None) -> int:
-    """How many images stand below headings: `in_article`, else what `max_images` (the site's) leaves beside the
-    featured one; never more than there are headings."""
+    """How many images stand below headings, of which there may be fewer: `in_article`, else what `max_images`
+    (the site's when None) leaves beside the featured one."""
     if max_images is None:
         max_images = _site_settings(content.site_id)[1]
     most = len(headings(content.html))
@@ -106,7 +106,7 @@ def images_wanted(content: Content, in_article: int | None, max_images: int | No
 
 
 def _site_settings(site_id: int) -> tuple[str, int]:
-    """(style, max_images) of the site. Its settings belong to an app above this one, so only the relation is known."""
+    """(style, max_images) of the site, by the relation alone: its settings belong to an app above this one."""
     style, most = Site.objects.values_list("settings__image_style", "settings__max_images").get(pk=site_id)
     return style or STYLE, MAX_IMAGES if most is None else most
 

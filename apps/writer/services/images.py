@@ -62,8 +62,8 @@ def image_generate(
 ) -> dict:
     """Has an image made, also in the place of an older one, which stays until the new one is stored.
 
-    `prompt` replaces the stored one. Returns {"image_id", "credits"}. Under a reference that was stored before
-    nothing is done, and `finish` is not called again. Raises NotFound, Conflict, InsufficientCredits,
+    `prompt` replaces the stored one. Returns {"image_id", "credits"}. Under a reference that was stored
+    before nothing is done, and `finish` is not called again. Raises NotFound, Conflict, InsufficientCredits,
     PlanLimitReached, UpstreamFailed, UnusablePicture.
     """
     image = Image.objects.select_related("content").filter(account_id=account_id, pk=image_id).first()

@@ -38,12 +38,16 @@ class Command(BaseCommand):
         if run is None:
             file = Path(apps.get_app_config("planner").path) / "data" / SAMPLE
             imported, added = file_import(path=file, sector=sector, country="US")
-            self.stdout.write(f"{imported.added} sample keywords in the library, {added['added']} in the workflow.")
+            self.stdout.write(
+                f"{imported.added} sample keywords in the library, {added['added']} in the workflow."
+            )
             run = walk_start(site=site, limits=Limits(articles=articles))
         if run.status != Run.Status.COMPLETED:
             run = run_watch(run=run, here=here)
         if run.status != Run.Status.COMPLETED:
-            raise CommandError(f"The demo run is {run.status}: {run.error_message or 'see the log of the worker'}.")
+            raise CommandError(
+                f"The demo run is {run.status}: {run.error_message or 'see the log of the worker'}."
+            )
         self._tell(site, password)
 
     def _account(self) -> tuple[User, str]:

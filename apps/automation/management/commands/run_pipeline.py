@@ -13,14 +13,18 @@ from apps.planner.keyword_files import UnreadableKeywordFile
 
 
 class Command(BaseCommand):
-    help = "Walks a keyword file through the seven stages: imported, clustered, written, illustrated, published."
+    help = (
+        "Walks a keyword file through the seven stages: imported, clustered, written, illustrated, published."
+    )
 
     def add_arguments(self, parser):
         parser.add_argument("file", type=Path)
         parser.add_argument("--site", required=True, help="The site's id, slug or domain.")
         parser.add_argument("--sector", help="The catalogue's sector, id or slug; else the site's only one.")
         parser.add_argument("--country", help="Two letters; else what the file says, else US.")
-        parser.add_argument("--articles", type=int, default=20, help="At most this many; 0 for all (default 20).")
+        parser.add_argument(
+            "--articles", type=int, default=20, help="At most this many; 0 for all (default 20)."
+        )
         parser.add_argument("--images", type=int, default=1, help="Images an article (default 1).")
         parser.add_argument("--watch", action="store_true", help="Show the stages until the run ends.")
         parser.add_argument("--here", action="store_true", help="Work in this process instead of a worker.")
@@ -37,12 +41,19 @@ class Command(BaseCommand):
                     path=file,
                     sector=sector,
                     country=options["country"],
-                    progress=lambda n, total, message: (setattr(bar, "total", total or None), bar.update(n - bar.n)),
+                    progress=lambda n, total, message: (
+                        setattr(bar, "total", total or None),
+                        bar.update(n - bar.n),
+                    ),
                 )
             self.stdout.write(
                 f"Library: {imported.added} new, {imported.updated} changed, {imported.unchanged} unchanged, "
                 f"{len(imported.refused)} refused. Workflow: {added['added']} added, {added['skipped']} skipped"
-                + (f" ({', '.join(f'{c}: {n}' for c, n in added['reasons'].items())})." if added["reasons"] else ".")
+                + (
+                    f" ({', '.join(f'{c}: {n}' for c, n in added['reasons'].items())})."
+                    if added["reasons"]
+                    else "."
+                )
             )
             run = walk_start(site=site, limits=limits)
         except (AppError, UnreadableKeywordFile, ValueError) as error:
@@ -50,7 +61,9 @@ class Command(BaseCommand):
         self.stdout.write(f"Run {run.pk} has begun.")
         if options["watch"] or options["here"]:
             run = run_watch(run=run, here=options["here"])
-            self.stdout.write(f"Run {run.pk}: {run.status}." + (f" {run.error_message}" if run.error_message else ""))
+            self.stdout.write(
+                f"Run {run.pk}: {run.status}." + (f" {run.error_message}" if run.error_message else "")
+            )
             if run.status != run.Status.COMPLETED:
                 raise CommandError("The run did not complete. Mend what it says, then resume it.")
         self.stdout.write(f"The site: {settings.PUBLIC_URL}/sites/{site.slug}/")
@@ -61,7 +74,9 @@ class Command(BaseCommand):
             by |= Q(pk=given)
         sites = list(Site.objects.filter(by)[:2])
         if len(sites) != 1:
-            raise CommandError(f"There is {'no' if not sites else 'more than one'} site {given}. Give its id.")
+            raise CommandError(
+                f"There is {'no' if not sites else 'more than one'} site {given}. Give its id."
+            )
         return sites[0]
 
     def _sector(self, site: Site, given: str | None) -> Sector:
@@ -74,8 +89,12 @@ class Command(BaseCommand):
         by = Q(slug=given) | (Q(pk=given) if given.isdigit() else Q())
         catalogue = IndustrySector.objects.filter(by).first()
         if catalogue is None:
-            raise CommandError(f"The catalogue has no sector {given}. See manage.py load_catalogue, or the admin.")
+            raise CommandError(
+                f"The catalogue has no sector {given}. See manage.py load_catalogue, or the admin."
+            )
         sector, _ = Sector.objects.get_or_create(
-            site=site, industry_sector=catalogue, defaults={"account_id": site.account_id, "name": catalogue.name}
+            site=site,
+            industry_sector=catalogue,
+            defaults={"account_id": site.account_id, "name": catalogue.name},
         )
         return sector

@@ -1,0 +1,124 @@
+"""The whole way from keywords to named clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .text import normalise
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GAMMA = 0.18
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A group of keywords that one article can serve, or, when it has no `members`, a hub over several such groups.
+    `members` are positions in the input; `parent` is the position of the hub in `Clustering.clusters`."""
+
+    name: str
+    members: list[int]
+    parent: int | None = None
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Every position of the input is in the members of exactly one cluster or in `alone`."""
+
+    clusters: list[Cluster]
+    alone: list[int]
+
+
+def gamma_of(granularity: float) -> float:
+    """How similar keywords must be on average to share a cluster: .06 at 0, .18 at .5, .54 at 1 (each step of .1 is a
+    quarter more). Raises ValueError outside 0 to 1."""
+    if not 0 <= granularity <= 1:
+        raise ValueError(f"granularity must be between 0 and 1, not {granularity!r}.")
+    return GAMMA * 3 ** (2 * granularity - 1)
+
+
+def positions_by_text(keywords: Sequence[str]) -> dict[str, list[int]]:
+    """Normal form -> positions, sorted by normal form, so that nothing downstream sees the order of the input."""
+    if isinstance(keywords, str):
+        raise TypeError("keywords must be a sequence of strings, not one string.")
+    found: dict[str, list[int]] = {}
+    for position, keyword in enumerate(keywords):
+        if not isinstance(keyword, str):
+            raise TypeError(f"Keyword {position} is {type(keyword).__name__}, not a string.")
+        found.setdefault(normalise(keyword), []).append(position)
+    return dict(sorted(found.items()))
+
+
+def cluster_keywords(
+    keywords: Sequence[str],
+    volumes: Sequence[int | None] | None = None,
+    *,
+    granularity: float = 0.5,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Clustering:
+    """Group `keywords` by what the searcher wants.
+
+    The result depends on the set of keywords only, never on their order. Spellings that are equal once normalised stay
+    together; keywords of which nothing is left stand alone. `volumes` (searches a month, None if unknown) only help to
+    choose names. `granularity`: 0 few large clusters, 1 many small ones. `progress` hears (done, total, stage) with
+    total = 100. Largest cluster first; a hub comes before its clusters. Raises ValueError on a granularity outside
+    0 to 1 or another number of volumes than keywords, TypeError on keywords that are not strings."""
+    gamma = gamma_of(granularity)
+    if volumes is not None and len(volumes) != len(keywords):
+        raise ValueError(f"{len(keywords)} keywords but {len(volumes)} volumes: give one each, None if unknown.")
+    tell = progress or (lambda done, total, stage: None)
+    positions = positions_by_text(keywords)
+    empty = positions.pop("", [])
+    texts = list(positions)
+    if not texts:
+        return Clustering([], sorted(empty))
+
+    import numpy as np
+
+    from .features import build_features
+    from .hubs import split_large
+    from .leiden import partition
+    from .naming import name_of
+    from .neighbours import neighbour_graph
+
+    tell(0, 100, "reading")
+    features = build_features(texts)
+    tell(15, 100, "comparing")
+    graph = neighbour_graph(features, lambda share: tell(15 + int(60 * share), 100, "comparing"))
+    tell(75, 100, "grouping")
+    groups = _groups(partition(graph, gamma))
+    del graph
+    tell(90, 100, "splitting")
+    known = [max((volumes[i] or 0 for i in places), default=0) for places in positions.values()] if volumes else [0]
+    volume = np.broadcast_to(np.maximum(np.array(known, dtype=np.float64), 0), len(texts))
+    places = list(positions.values())
+    shapes = []  # (name, leaves): one leaf is the cluster itself
+    alone = list(empty)
+    for group in groups:
+        leaves = split_large(group, texts, features, gamma / GAMMA)
+        if len(leaves) == 1 and sum(len(places[i]) for i in group) == 1:
+            alone += places[group[0]]
+        else:
+            shapes.append((texts[name_of(group, features, volume)], group, leaves))
+    shapes.sort(key=lambda shape: (-len(shape[1]), shape[0]))
+    clusters: list[Cluster] = []
+    for name, _, leaves in shapes:
+        parent = None
+        if len(leaves) > 1:
+            parent = len(clusters)
+            clusters.append(Cluster(name, []))
+        named = [(texts[name_of(leaf, features, volume)], leaf) for leaf in leaves]
+        for leaf_name, leaf in sorted(named, key=lambda item: (-len(item[1]), item[0])):
+            clusters.append(Cluster(leaf_name, sorted(p for i in leaf for p in places[i]), parent))
+    tell(100, 100, "done")
+    return Clustering(clusters, sorted(alone))
+
+
+def _groups(labels: np.ndarray) -> list[np.ndarray]:
+    import numpy as np
+
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)

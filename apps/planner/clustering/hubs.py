@@ -1,0 +1,43 @@
+"""Splitting what is too large for one article.
+
+Keywords around one entity ("x map", "x map pdf", "where is x") fall together by the entity. Seen from inside, without
+what all of them share, they part by facet. Only size decides: splitting every cluster ruins the good ones."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .features import Features, build_features
+from .leiden import partition
+from .neighbours import neighbour_graph
+
+LARGE = 30
+LOCAL_GAMMA = 0.06
+_ROUNDS = 3
+
+
+def split_large(group: np.ndarray, texts: Sequence[str], features: Features, scale: float) -> list[np.ndarray]:
+    """`group` (positions in `texts`) as one or more leaves; `scale` is the user's gamma over the default."""
+    leaves, waiting = [], [(group, 0)]
+    while waiting:
+        part, rounds = waiting.pop()
+        pieces = _split(part, texts, scale) if len(part) > LARGE and rounds < _ROUNDS else [part]
+        if len(pieces) == 1:
+            leaves.append(part)
+        else:
+            waiting += [(piece, rounds + 1) for piece in pieces]
+    return leaves
+
+
+def _split(part: np.ndarray, texts: Sequence[str], scale: float) -> list[np.ndarray]:
+    local = build_features([texts[i] for i in part], common=0.6)
+    graph = neighbour_graph(local)
+    labels = partition(graph, LOCAL_GAMMA * scale)
+    sizes = np.bincount(labels)
+    if (sizes > 1).sum() < 2:
+        return [part]
+    for node in np.flatnonzero(sizes[labels] == 1):  # a single one goes where its edges are strongest
+        row = graph[[node]]
+        support = np.bincount(labels[row.indices], weights=row.data, minlength=len(sizes)) * (sizes > 1)
+        labels[node] = int(np.argmax(support)) if support.any() else int(np.argmax(sizes))
+    return [part[labels == label] for label in np.unique(labels)]

@@ -1,0 +1,100 @@
+"""Where on a site's calendar the next article goes: publish days, time slots and limits, in the site's own time."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from apps.core.errors import Conflict
+from apps.integration.models import WEEKDAYS, SiteSettings
+
+HORIZON_DAYS = 730
+# Without a daily limit a slot takes an article each quarter of an hour.
+UNLIMITED_STEP = timedelta(minutes=15)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of a site; UTC when its name is not known here."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        return ZoneInfo("UTC")
+
+
+def next_slot(*, settings: SiteSettings, zone: ZoneInfo, now: datetime, placed: Iterable[datetime]) -> datetime:
+    """The first free time after `now`, in UTC.
+
+    `placed` are the times of all that is published or scheduled, which count against the limits. A slot holds as many
+    articles as the daily limit needs, spread evenly over it. Raises Conflict when there is no day, no slot, or no
+    room within two years.
+    """
+    days = {WEEKDAYS.index(day) for day in settings.publish_days if day in WEEKDAYS}
+    slots = [(_time(slot["start"]), _time(slot["end"])) for slot in settings.publish_time_slots]
+    if not days or not slots:
+        missing = "time slots" if days else "publish days"
+        raise Conflict(f"The publishing settings of the site name no {missing}. Add some, or say when to publish.")
+    placed = list(placed)
+    taken = set(placed)
+    full = _Limits(settings, (at.astimezone(zone).date() for at in placed))
+    first = now.astimezone(zone).date() - timedelta(days=1)  # a slot may run past midnight
+    for offset in range(HORIZON_DAYS):
+        day = first + timedelta(days=offset)
+        if day.weekday() not in days:
+            continue
+        for at in sorted(_times(day, slots, zone, settings.daily_publish_limit)):
+            if at > now and at not in taken and not full.on(at.astimezone(zone).date()):
+                return at
+    raise Conflict(
+        "The publishing limits of the site leave no free slot within two years. Raise them, or say when to publish."
+    )
+
+
+class _Limits:
+    """What each local day, week (from Monday) and month holds already."""
+
+    def __init__(self, settings: SiteSettings, days: Iterable[date]):
+        self._of_day, self._of_week, self._of_month = Counter(), Counter(), Counter()
+        self._settings = settings
+        for day in days:
+            self._of_day[day] += 1
+            self._of_week[day.isocalendar()[:2]] += 1
+            self._of_month[day.year, day.month] += 1
+
+    def on(self, day: date) -> bool:
+        """Whether nothing more fits on this day."""
+        counts = (
+            (self._settings.daily_publish_limit, self._of_day[day]),
+            (self._settings.weekly_publish_limit, self._of_week[day.isocalendar()[:2]]),
+            (self._settings.monthly_publish_limit, self._of_month[day.year, day.month]),
+        )
+        return any(limit and count >= limit for limit, count in counts)
+
+
+def _times(day: date, slots: list[tuple[time, time]], zone: ZoneInfo, daily: int) -> Iterator[datetime]:
+    """The times that a day offers. Steps are elapsed time, so a change of the clock neither doubles nor drops one."""
+    for start, end in slots:
+        begin = datetime.combine(day, start, zone).astimezone(UTC)
+        closing = day if end > start else day + timedelta(days=1)
+        length = datetime.combine(closing, end, zone).astimezone(UTC) - begin if end != start else timedelta(0)
+        if daily:
+            step = length / -(-daily // len(slots))
+        else:
+            step = UNLIMITED_STEP
+        yield begin
+        if step < timedelta(minutes=1):
+            step = timedelta(minutes=1)
+        at = begin + step
+        while at < begin + length:
+            yield at.replace(second=0, microsecond=0)
+            at += step
+
+
+def _time(text: str) -> time:
+    return time.fromisoformat(text)
+
+
+def periods_start(*, zone: ZoneInfo, now: datetime) -> datetime:
+    """The first moment of the earliest day, week or month that `now` is part of, in UTC, with a day's margin."""
+    day = now.astimezone(zone).date()
+    first = min(day - timedelta(days=day.weekday()), day.replace(day=1)) - timedelta(days=1)
+    return datetime.combine(first, time(), zone).astimezone(UTC)
