@@ -56,7 +56,9 @@ class WorkflowSerializer(TenantSerializer):
 class KeywordSerializer(WorkflowSerializer):
     keyword = serializers.CharField(max_length=2000, help_text="At most 500 characters.")
     country = CountryField(required=False)
-    volume = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False, help_text="Searches a month.")
+    volume = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, required=False, help_text="Searches a month."
+    )
     difficulty = serializers.IntegerField(min_value=0, max_value=100, required=False, allow_null=True)
     sector = TenantRelatedField(queryset=Sector.objects.all())
     cluster = TenantRelatedField(queryset=Cluster.objects.all(), required=False, allow_null=True)
@@ -87,19 +89,24 @@ class KeywordSerializer(WorkflowSerializer):
         if old is None or "keyword" in attrs or "country" in attrs:
             attrs["key"] = keyword_key(attrs["keyword"]) if "keyword" in attrs else old.key
             country = attrs.get("country") or (old.country if old else "US")
-            same = Keyword.objects.filter(site=attrs.get("site") or old.site_id, country=country, key=attrs["key"])
+            same = Keyword.objects.filter(
+                site=attrs.get("site") or old.site_id, country=country, key=attrs["key"]
+            )
             if same.exclude(pk=old.pk if old else None).exists():
-                raise serializers.ValidationError({"keyword": [f"The site has this keyword for {country} already."]})
+                raise serializers.ValidationError(
+                    {"keyword": [f"The site has this keyword for {country} already."]}
+                )
         return attrs
 
     def update(self, instance: Keyword, validated_data: dict) -> Keyword:
         """A cluster makes a new keyword clustered, taking it away makes it new again."""
-        if "cluster" in validated_data:
-            put = validated_data["cluster"] is not None
-            if put and instance.status == Keyword.Status.NEW:
-                instance.status = Keyword.Status.CLUSTERED
-            elif not put and instance.status != Keyword.Status.DISABLED:
-                instance.status = Keyword.Status.NEW
+        if validated_data.get("status") == instance.status:
+            del validated_data["status"]  # a PUT that repeats what it read asks for no move
+        cluster = validated_data.get("cluster", instance.cluster)
+        if cluster and instance.status == Keyword.Status.NEW:
+            instance.status = Keyword.Status.CLUSTERED
+        elif not cluster and instance.cluster_id and instance.status != Keyword.Status.DISABLED:
+            instance.status = Keyword.Status.NEW
         if "volume" in validated_data:
             instance.volume_is_estimate = False
         if "sector" in validated_data and instance.seed_keyword_id is None:
@@ -116,7 +123,10 @@ class AddToWorkflowSerializer(serializers.Serializer):
     seed_keyword_ids = IdsField(help_text="1 to 10,000 ids of the keywords library.")
     site_id = TenantRelatedField(queryset=Site.objects.all())
     sector_id = TenantRelatedField(
-        queryset=Sector.objects.all(), required=False, allow_null=True, help_text="Only keywords of this sector."
+        queryset=Sector.objects.all(),
+        required=False,
+        allow_null=True,
+        help_text="Only keywords of this sector.",
     )
 
     def validate(self, attrs: dict) -> dict:
@@ -196,7 +206,9 @@ def _something(attrs: dict) -> dict:
 class AutoClusterSerializer(serializers.Serializer):
     site_id = TenantRelatedField(queryset=Site.objects.all())
     sector_id = TenantRelatedField(queryset=Sector.objects.all(), required=False, allow_null=True)
-    keyword_ids = IdsField(required=False, help_text="Of these the new ones; without it all new ones of the site.")
+    keyword_ids = IdsField(
+        required=False, help_text="Of these the new ones; without it all new ones of the site."
+    )
     granularity = serializers.FloatField(
         min_value=0, max_value=1, default=0.5, help_text="0: few large clusters, 1: many small ones."
     )
@@ -283,7 +295,9 @@ class SeedKeywordSerializer(serializers.Serializer):
     is_paid = serializers.BooleanField()
     credit_cost = serializers.IntegerField()
     created_at = serializers.DateTimeField()
-    is_added = serializers.BooleanField(required=False, help_text="Only with site_id: whether the site has it.")
+    is_added = serializers.BooleanField(
+        required=False, help_text="Only with site_id: whether the site has it."
+    )
 
 
 class StatsSerializer(serializers.Serializer):

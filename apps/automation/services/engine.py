@@ -8,9 +8,8 @@ that holds it.
 import logging
 import time
 import uuid
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
 
 from django.db import connection
 from django.utils import timezone
@@ -46,15 +45,6 @@ class PauseRun(Exception):
 
 class Ended(Exception):
     """The run was paused, cancelled or is over: nothing more is to be done."""
-
-
-@contextmanager
-def own_connection() -> Iterator[None]:
-    """A pool's thread closes the database connection that it opened."""
-    try:
-        yield
-    finally:
-        connection.close()
 
 
 class Engine:
@@ -153,40 +143,61 @@ class Engine:
         RunStage.objects.filter(pk=row.pk).update(state=RunStage.State.RUNNING, started_at=timezone.now())
 
     def _items(self, stage: Stage, config: dict) -> None:
+        """Keeps the stage's threads busy until nothing is left, or a reason to stop came up and all are idle."""
         threads = stage.threads()
         items = RunItem.objects.filter(run=self.run, stage=stage.number)
         total = items.count()
-        running: set[Future] = set()
-        reason: Exception | None = None
+        todo: SimpleQueue = SimpleQueue()
+        ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        in_hand = 0
+        reason: BaseException | None = None
         with ThreadPoolExecutor(threads, thread_name_prefix=f"run{self.run.pk}-{stage.number}") as pool:
-            while True:
-                if reason is None:
+            for _ in range(threads):
+                pool.submit(self._thread, stage, config, todo, ended)
+            try:
+                while True:
+                    if reason is None:
+                        try:
+                            self._check()
+                            if time.monotonic() > self.until:
+                                raise GoOnLater
+                            for item in self._claim(stage, threads - in_hand):
+                                todo.put(item)
+                                in_hand += 1
+                        except (Ended, PauseRun, GoOnLater, LeaseLost) as stop:
+                            reason = stop
+                    if not in_hand:
+                        break
                     try:
-                        self._check()
-                        if time.monotonic() > self.until:
-                            raise GoOnLater
-                        for item in self._claim(stage, threads - len(running)):
-                            running.add(pool.submit(self._item, stage, config, *item))
-                    except (Ended, PauseRun, GoOnLater, LeaseLost) as stop:
-                        reason = stop
-                if not running:
-                    break
-                ended, running = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    try:
-                        future.result()
-                    except (PauseRun, LeaseLost) as stop:
-                        reason = reason or stop
-                left = items.filter(state__in=[RunItem.State.PENDING, RunItem.State.CLAIMED]).count()
-                self.job.progress(
-                    (stage.number - 1) * 100 + (total - left) * 100 // max(total, 1),
-                    len(STAGES) * 100,
-                    f"{stage.name}: {total - left} of {total}",
-                )
-                if ended and not reason and left and self.settings.delay_within_stage:
-                    time.sleep(self.settings.delay_within_stage)
+                        reason = ended.get(timeout=1.0) or reason
+                        in_hand -= 1
+                    except Empty:
+                        continue
+                    left = items.filter(state__in=[RunItem.State.PENDING, RunItem.State.CLAIMED]).count()
+                    self.job.progress(
+                        (stage.number - 1) * 100 + (total - left) * 100 // max(total, 1),
+                        len(STAGES) * 100,
+                        f"{stage.name}: {total - left} of {total}",
+                    )
+                    if not reason and left and self.settings.delay_within_stage:
+                        time.sleep(self.settings.delay_within_stage)
+            finally:
+                for _ in range(threads):
+                    todo.put(None)
         if reason:
             raise reason
+
+    def _thread(self, stage: Stage, config: dict, todo: SimpleQueue, ended: SimpleQueue) -> None:
+        """One thread of a stage: items until it is told None. It closes the database connection that it opened."""
+        try:
+            while (item := todo.get()) is not None:
+                try:
+                    self._item(stage, config, *item)
+                    ended.put(None)
+                except BaseException as error:
+                    ended.put(error)
+        finally:
+            connection.close()
 
     def _claim(self, stage: Stage, n: int) -> list[tuple[int, int, int]]:
         if n <= 0:
@@ -199,51 +210,50 @@ class Engine:
         return RunItem.objects.filter(pk=item_id, state=RunItem.State.CLAIMED, claim_token=self.job.token)
 
     def _item(self, stage: Stage, config: dict, item_id: int, object_id: int, attempts: int) -> None:
-        """One item, in a thread of the pool."""
-        with own_connection():
+        """One item."""
 
-            def finish(result: dict) -> None:
-                done = self._held(item_id).update(
-                    state=RunItem.State.DONE,
-                    result=result,
-                    credits=result.get("credits", 0),
-                    finished_at=timezone.now(),
-                    error="",
-                )
-                if not done:
-                    raise LeaseLost
-
-            work = Work(
-                run=self.run,
-                settings=self.settings,
-                stage=config,
-                object_id=object_id,
-                reference=f"run:{self.run.pk}:{stage.number}:{object_id}",
-                finish=finish,
+        def finish(result: dict) -> None:
+            done = self._held(item_id).update(
+                state=RunItem.State.DONE,
+                result=result,
+                credits=result.get("credits", 0),
+                finished_at=timezone.now(),
+                error="",
             )
-            try:
-                stage.work(work)
-                # A service that found its work stored before has nothing to finish.
-                self._held(item_id).update(state=RunItem.State.DONE, finished_at=timezone.now())
-            except LeaseLost:
-                raise
-            except AlreadySettled:
-                self._held(item_id).update(state=RunItem.State.DONE, finished_at=timezone.now())
-            except (InsufficientCredits, PlanLimitReached) as error:
+            if not done:
+                raise LeaseLost
+
+        work = Work(
+            run=self.run,
+            settings=self.settings,
+            stage=config,
+            object_id=object_id,
+            reference=f"run:{self.run.pk}:{stage.number}:{object_id}",
+            finish=finish,
+        )
+        try:
+            stage.work(work)
+            # A service that found its work stored before has nothing to finish.
+            self._held(item_id).update(state=RunItem.State.DONE, finished_at=timezone.now())
+        except LeaseLost:
+            raise
+        except AlreadySettled:
+            self._held(item_id).update(state=RunItem.State.DONE, finished_at=timezone.now())
+        except (InsufficientCredits, PlanLimitReached) as error:
+            self._back(item_id)
+            raise PauseRun(error.message) from error
+        except UpstreamFailed as error:
+            if error.provider_down:
                 self._back(item_id)
                 raise PauseRun(error.message) from error
-            except UpstreamFailed as error:
-                if error.provider_down:
-                    self._back(item_id)
-                    raise PauseRun(error.message) from error
-                self._failed(stage, item_id, error.message, final=error.permanent or attempts >= MAX_ATTEMPTS)
-            except AppError as error:
-                self._failed(stage, item_id, error.message, final=True)
-            except Exception:
-                reference = uuid.uuid4().hex[:12]
-                log.exception("item %s of run %s failed (%s)", item_id, self.run.pk, reference)
-                sentence = f"An error of ours; tell us this reference: {reference}"
-                self._failed(stage, item_id, sentence, final=attempts >= 3)
+            self._failed(stage, item_id, error.message, final=error.permanent or attempts >= MAX_ATTEMPTS)
+        except AppError as error:
+            self._failed(stage, item_id, error.message, final=True)
+        except Exception:
+            reference = uuid.uuid4().hex[:12]
+            log.exception("item %s of run %s failed (%s)", item_id, self.run.pk, reference)
+            sentence = f"An error of ours; tell us this reference: {reference}"
+            self._failed(stage, item_id, sentence, final=attempts >= 3)
 
     def _back(self, item_id: int) -> None:
         self._held(item_id).update(state=RunItem.State.PENDING, claim_token=None)

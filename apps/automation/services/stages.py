@@ -14,8 +14,7 @@ from apps.intelligence.services import concurrency
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.planner.services.clusters import clusters_build
 from apps.planner.services.ideas import ideas_generate
-from apps.publisher.services.publishing import content_publish
-from apps.publisher.services.scheduling import content_schedule
+from apps.publisher.services.publishing import content_publish, content_schedule
 from apps.writer.models import Content, Image, Task
 from apps.writer.services.generation import content_generate
 from apps.writer.services.images import image_generate, image_prompts_generate

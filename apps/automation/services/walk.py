@@ -1,5 +1,6 @@
 """The whole walk of a keyword file: library, workflow, seven stages, published pages."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from apps.accounts.models import Sector, Site
 from apps.automation.models import Run
 from apps.automation.services.runs import run_start
 from apps.integration.services import site_settings
+from apps.planner.keyword_files import KeywordRow, keyword_key, read_keywords
 from apps.planner.models import SeedKeyword
 from apps.planner.services.library import ImportResult, keywords_add, keywords_import
 
@@ -35,13 +37,12 @@ def walk_settings(*, site: Site, limits: Limits) -> None:
 
 
 def file_import(
-    *,
-    path: Path,
-    sector: Sector,
-    country: str | None,
-    progress: Callable[[int, int, str], None] | None = None,
+    *, path: Path, sector: Sector, country: str | None, progress: Callable[[int], None] | None = None
 ) -> tuple[ImportResult, dict]:
-    """Imports a file into the library and adds what it holds to the site's workflow."""
+    """Imports a file into the library and adds its keywords to the site's workflow.
+
+    `progress` is told the number of rows read. Raises what keywords_import raises.
+    """
     with path.open("rb") as file:
         imported = keywords_import(
             file=file,
@@ -50,24 +51,22 @@ def file_import(
             country=country,
             progress=progress,
         )
-    added: dict = {"added": 0, "skipped": 0, "reasons": {}, "credits_charged": 0}
-    ids = list(
-        SeedKeyword.objects.filter(industry_sector=sector.industry_sector)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
-    for start in range(0, len(ids), 10_000):
+        file.seek(0)
+        table = read_keywords(file, name=path.name, country=country)
+        keys = [keyword_key(row.keyword) for row in table.rows() if isinstance(row, KeywordRow)]
+    library = SeedKeyword.objects.filter(industry_sector=sector.industry_sector)
+    added: dict = {"added": 0, "skipped": 0, "reasons": Counter(), "credits_charged": 0}
+    for start in range(0, len(keys), 10_000):
+        ids = library.filter(key__in=keys[start : start + 10_000]).values_list("pk", flat=True)
         part = keywords_add(
             account_id=sector.account_id,
             site_id=sector.site_id,
             sector_id=sector.pk,
-            seed_keyword_ids=ids[start : start + 10_000],
+            seed_keyword_ids=list(ids),
         )
-        added["added"] += part["added"]
-        added["skipped"] += part["skipped"]
-        added["credits_charged"] += part["credits_charged"]
-        for code, n in part["reasons"].items():
-            added["reasons"][code] = added["reasons"].get(code, 0) + n
+        for name in ("added", "skipped", "credits_charged"):
+            added[name] += part[name]
+        added["reasons"].update(part["reasons"])
     return imported, added
 
 

@@ -98,7 +98,7 @@ def cluster_keywords(
     shapes = []  # (name, leaves): one leaf is the cluster itself
     alone = list(empty)
     for group in groups:
-        leaves = split_large(group, texts, features, gamma / GAMMA)
+        leaves = split_large(group, texts, gamma / GAMMA)
         if len(leaves) == 1 and sum(len(places[i]) for i in group) == 1:
             alone += places[group[0]]
         else:

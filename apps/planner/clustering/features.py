@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from .text import singular, words
+from .text import FUNCTION_WORDS, singular, words
 
 MEANING, WORDING = 0.5, 0.25  # similarity = .5 * meaning + .25 * words + .25 * letters
 LETTERS = 3
+COMMON = 0.6
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,32 @@ class Features:
     wording: sparse.csr_matrix
 
 
-def build_features(texts: Sequence[str], *, common: float = 1.0) -> Features:
-    """Features of normalised, non-empty `texts`. Weights depend on the whole set, not on its order. Words and letters
-    in more than the share `common` of the texts are left out of the wording."""
+def build_features(texts: Sequence[str]) -> Features:
+    """Features of normalised, non-empty `texts`. Weights depend on the whole set, not on its order."""
     vocabulary, counts, pairs = _count_words(texts)
+    return _features(vocabulary, counts, _word_features(vocabulary, counts, pairs))
+
+
+def build_facets(texts: Sequence[str]) -> tuple[Features, float]:
+    """Features of texts about one subject by what tells them apart: without function words, without words that more
+    than COMMON of the texts share, and without word order; texts of nothing else have no features. Second, the share
+    of those common words among all but the function words."""
+    vocabulary, counts, _ = _count_words(texts)
+    naming = np.array([word not in FUNCTION_WORDS for word in vocabulary])
+    folded = _fold(vocabulary)
+    used_by = np.bincount((counts @ folded).tocsr().indices, minlength=folded.shape[1])
+    common = (folded @ used_by > COMMON * len(texts)) & naming
+    lengths, shared = counts @ naming, counts @ common
+    telling = naming & ~common
+    vocabulary, counts = [word for word, kept in zip(vocabulary, telling, strict=True) if kept], counts[:, telling]
+    return _features(vocabulary, counts, counts @ _fold(vocabulary)), float(np.mean(shared / np.maximum(lengths, 1)))
+
+
+def _features(vocabulary, counts, word_counts) -> Features:
     vectors, tokens = _word_vectors(vocabulary)
     meaning = (counts @ vectors) / np.maximum(counts @ tokens, 1)[:, None]
     meaning -= meaning.mean(axis=0, dtype=np.float64).astype(np.float32)
-    parts = (_word_features(vocabulary, counts, pairs), counts @ _letters(vocabulary))
-    wording = sparse.hstack([_tfidf(part, common * len(texts)) for part in parts], format="csr")
+    wording = sparse.hstack([_tfidf(word_counts), _tfidf(counts @ _letters(vocabulary))], format="csr")
     wording *= np.float32(np.sqrt(WORDING))
     return Features(unit_rows(meaning), wording)
 
@@ -63,13 +81,19 @@ def _count_matrix(rows, columns, shape) -> sparse.csr_matrix:
 
 def _word_features(vocabulary, counts, neighbours) -> sparse.csr_matrix:
     """Counts of words and of pairs of neighbouring words, plurals folded."""
+    folding = _fold(vocabulary)
+    fold = folding.indices.astype(np.int64)
+    rows, left, right = neighbours
+    pairs, columns = np.unique(fold[left] * folding.shape[1] + fold[right], return_inverse=True)
+    return sparse.hstack([counts @ folding, _count_matrix(rows, columns, (counts.shape[0], len(pairs)))], format="csr")
+
+
+def _fold(vocabulary) -> sparse.csr_matrix:
+    """words x stems, one 1 a row."""
     stems = sorted({singular(word) for word in vocabulary})
     number = {stem: i for i, stem in enumerate(stems)}
-    fold = np.array([number[singular(word)] for word in vocabulary], np.int64)
-    rows, left, right = neighbours
-    pairs, columns = np.unique(fold[left] * len(stems) + fold[right], return_inverse=True)
-    folding = _count_matrix(np.arange(len(vocabulary)), fold, (len(vocabulary), len(stems)))
-    return sparse.hstack([counts @ folding, _count_matrix(rows, columns, (counts.shape[0], len(pairs)))], format="csr")
+    columns = np.array([number[singular(word)] for word in vocabulary], np.int64)
+    return _count_matrix(np.arange(len(vocabulary)), columns, (len(vocabulary), len(stems)))
 
 
 def _letters(vocabulary) -> sparse.csr_matrix:
@@ -84,11 +108,11 @@ def _letters(vocabulary) -> sparse.csr_matrix:
     return _count_matrix(np.array(rows, np.int64), np.array(columns, np.int64), (len(vocabulary), len(number)))
 
 
-def _tfidf(counts: sparse.csr_matrix, most: float) -> sparse.csr_matrix:
+def _tfidf(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     from sklearn.feature_extraction.text import TfidfTransformer
 
-    counts = counts.tocsr()
-    counts = counts[:, np.bincount(counts.indices, minlength=counts.shape[1]) <= most]
+    if not counts.nnz:
+        return counts
     return TfidfTransformer(sublinear_tf=True).fit_transform(counts).astype(np.float32)
 
 

@@ -1,22 +1,24 @@
 """Splitting what is too large for one article.
 
 Keywords around one entity ("x map", "x map pdf", "where is x") fall together by the entity. Seen from inside, without
-what all of them share, they part by facet. Only size decides: splitting every cluster ruins the good ones."""
+what all of them share, they part by facet. A cluster whose members say one thing in many ways is left whole."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from .features import Features, build_features
+from .features import build_facets
 from .leiden import partition
 from .neighbours import neighbour_graph
 
-LARGE = 30
+LARGE = 30  # up to here a cluster is one article
+ENTITY = 0.5  # above it, only if at least this share of its words is common to most of it
+HUGE = 150  # or if it is larger than any article
 LOCAL_GAMMA = 0.06
 _ROUNDS = 3
 
 
-def split_large(group: np.ndarray, texts: Sequence[str], features: Features, scale: float) -> list[np.ndarray]:
+def split_large(group: np.ndarray, texts: Sequence[str], scale: float) -> list[np.ndarray]:
     """`group` (positions in `texts`) as one or more leaves; `scale` is the user's gamma over the default."""
     leaves, waiting = [], [(group, 0)]
     while waiting:
@@ -30,9 +32,14 @@ def split_large(group: np.ndarray, texts: Sequence[str], features: Features, sca
 
 
 def _split(part: np.ndarray, texts: Sequence[str], scale: float) -> list[np.ndarray]:
-    local = build_features([texts[i] for i in part], common=0.6)
+    local, shared = build_facets([texts[i] for i in part])
+    if shared < ENTITY and len(part) <= HUGE:
+        return [part]
     graph = neighbour_graph(local)
     labels = partition(graph, LOCAL_GAMMA * scale)
+    # What says nothing beyond the subject itself is the general article.
+    labels[np.diff(local.wording.indptr) == 0] = len(part) * 2
+    labels = np.unique(labels, return_inverse=True)[1]
     sizes = np.bincount(labels)
     if (sizes > 1).sum() < 2:
         return [part]

@@ -11,13 +11,13 @@ from scipy import sparse
 
 from .features import MEANING, Features, unit_rows
 
-CANDIDATES = 50  # kept of each search for exact scoring
+CANDIDATES = 75  # kept of the search for exact scoring; half of it from each search where there are two
 NEIGHBOURS = 25  # edges a keyword brings into the graph
 SMOOTHING = 5  # neighbours that lend a keyword their meaning
 EXACT_UP_TO = 20_000  # one cell: every keyword is compared with every other
 PROBES = 12  # cells searched for one cell
 RARE = 100  # a word or pair of words in more keywords than this leads to no candidates
-SKETCH = 128  # dimensions that stand for words and letters during the search
+SKETCH = 256  # dimensions that stand for words and letters during the search; half of it in large sets
 _BLOCK = 2_000_000  # pairs scored at a time
 
 
@@ -145,7 +145,7 @@ def _search_rare(wording):
         product = rare[start : start + 10_000] @ back
         rows = np.repeat(np.arange(product.shape[0]), np.diff(product.indptr))
         order = np.lexsort((product.indices, -product.data, rows))
-        kept = order[np.arange(len(order)) - product.indptr[rows] < CANDIDATES // 2]
+        kept = order[np.arange(len(order)) - product.indptr[rows] < CANDIDATES // 3]
         found.append(np.stack([rows[kept] + start, product.indices[kept]]))
     return np.concatenate(found, axis=1)
 
@@ -154,13 +154,15 @@ def _search_cells(features: Features, tick):
     """Partners by nearness of sketched vectors: everywhere in a small set, else within the cells around."""
     n = features.meaning.shape[0]
     rng = np.random.default_rng(0)
-    signs = rng.choice(np.array([-1, 1], np.float32), size=(features.wording.shape[1], SKETCH))
-    vectors = np.hstack([features.meaning * np.float32(MEANING**0.5), features.wording @ (signs / np.float32(SKETCH**0.5))])
-    if n <= EXACT_UP_TO:
+    exact = n <= EXACT_UP_TO
+    size, k = (SKETCH, CANDIDATES) if exact else (SKETCH // 2, CANDIDATES // 2)
+    signs = rng.choice(np.array([-1, 1], np.float32) / np.float32(size**0.5), size=(features.wording.shape[1], size))
+    vectors = np.hstack([features.meaning * np.float32(MEANING**0.5), features.wording @ signs])
+    if exact:
         cells, around = [np.arange(n)], np.zeros((1, 1), int)
     else:
         cells, around = _cells(vectors, int(2 * n**0.5), rng)
-    k = min(CANDIDATES, n - 1)
+    k = min(k, n - 1)
     found = []
     for number, cell in enumerate(cells):
         others = np.sort(np.concatenate([cells[i] for i in around[number]]))

@@ -10,6 +10,15 @@ _IDEOGRAPHS = "\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020
 _PUNCTUATION = "\\s!-/:-@\\[-`{-~\u00a1-\u00bf\u2010-\u206f\u3000-\u3004\u3008-\u303f"
 _WORD = re.compile(f"[{_IDEOGRAPHS}]|[^{_PUNCTUATION}{_IDEOGRAPHS}]+")
 
+# English, German, Spanish, French: words that join others and name nothing.
+FUNCTION_WORDS = frozenset(
+    "a an and are as at be by did do does for from had has have i in into is it its me my of off on or our s so t "
+    "that the their them these they this those to was we were with you your "
+    "am an auf aus bei das dem den der des die ein eine einem einen einer für im ist mit nach oder sind um und von vom "
+    "zu zum zur al como con da de del e el en es la las lo los o para por se son su un una y à au aux avec ce ces d "
+    "dans du est et l le les ou par pour qu que sa ses son sur une".split()
+)
+
 
 def normalise(keyword: str) -> str:
     """The form in which two spellings of one keyword are equal: NFKC, lower case, straight quotes, single

@@ -53,7 +53,9 @@ def ideas_generate(
             function="ideas",
             inputs={
                 "cluster": cluster.name,
-                "keywords": [{"keyword": k.keyword, "volume": k.volume, "intent": k.intent} for k in keywords],
+                "keywords": [
+                    {"keyword": k.keyword, "volume": k.volume, "intent": k.intent} for k in keywords
+                ],
                 "count": count,
                 "language": Site.objects.values_list("language", flat=True).get(pk=cluster.site_id),
                 "existing_titles": _titles_like(cluster),
@@ -109,7 +111,9 @@ def _store(cluster: Cluster, keywords: list[Keyword], answer: TextResult, count:
         if title:
             new.setdefault(title.lower(), {**idea, "title": title})
     rows = ContentIdea.objects.filter(account_id=cluster.account_id, site_id=cluster.site_id)
-    for title in rows.annotate(lower=Lower("title")).filter(lower__in=list(new)).values_list("lower", flat=True):
+    for title in (
+        rows.annotate(lower=Lower("title")).filter(lower__in=list(new)).values_list("lower", flat=True)
+    ):
         new.pop(title, None)
     wanted = list(new.values())[:count]
     if not wanted:
@@ -119,7 +123,9 @@ def _store(cluster: Cluster, keywords: list[Keyword], answer: TextResult, count:
     ideas = ContentIdea.objects.bulk_create(_idea(cluster, idea, answer.is_offline) for idea in wanted)
     links = []
     for row, idea in zip(ideas, wanted, strict=True):
-        targets = (by_key.get(keyword_key(text)) for text in [idea["primary_keyword"], *idea["target_keywords"]])
+        targets = (
+            by_key.get(keyword_key(text)) for text in [idea["primary_keyword"], *idea["target_keywords"]]
+        )
         ids = {k.pk for k in targets if k and k.pk in alive}
         links += [ContentIdea.keywords.through(contentidea_id=row.pk, keyword_id=pk) for pk in sorted(ids)]
     ContentIdea.keywords.through.objects.bulk_create(links)

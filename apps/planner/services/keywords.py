@@ -12,7 +12,7 @@ from apps.core.errors import Conflict
 from apps.planner.clustering import search_intent
 from apps.planner.keyword_files import read_keywords
 from apps.planner.models import Keyword
-from apps.planner.services.staging import merge, stage
+from apps.planner.services.staging import merge, staged
 
 REFUSED_SHOWN = 1000
 # What the plan has no room for: new keywords beyond it, those with the smallest volume first.
@@ -68,20 +68,29 @@ def keywords_upload(
     US. Raises UnreadableKeywordFile, and CellError for an unknown country.
     """
     table = read_keywords(file, name=name, country=country)
-    with transaction.atomic(), connection.cursor() as cursor:
+    with (
+        staged(table.rows(), country="US", progress=progress) as (taken, refusals),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         sector = Sector.objects.filter(account_id=account_id, site_id=site_id, pk=sector_id).first()
         if sector is None:
             raise Conflict("The sector was deleted meanwhile. Choose another one and upload the file again.")
-        taken, refusals = stage(cursor, table.rows(), country="US", progress=progress)
         refused = [
-            {"line": r.line, "keyword": r.keyword, "code": r.code, "reason": r.reason} for r in refusals[:REFUSED_SHOWN]
+            {"line": r.line, "keyword": r.keyword, "code": r.code, "reason": r.reason}
+            for r in refusals[:REFUSED_SHOWN]
         ]
         reasons = Counter(r.code for r in refusals)
         cursor.execute(CUT, [site_id, limit_room(account_id=account_id, resource="keywords")])
         cut = sorted(cursor.fetchall())
         reasons["plan_limit"] = len(cut)
         refused += [
-            {"line": line, "keyword": keyword, "code": "plan_limit", "reason": "Your plan has no room for it."}
+            {
+                "line": line,
+                "keyword": keyword,
+                "code": "plan_limit",
+                "reason": "Your plan has no room for it.",
+            }
             for line, keyword in cut[: REFUSED_SHOWN - len(refused)]
         ]
         added, updated = merge(

@@ -11,7 +11,7 @@ from apps.accounts.models import IndustrySector
 from apps.accounts.services.limits import limit_room, limit_take
 from apps.billing.services.ledger import InsufficientCredits, credits_charge
 from apps.planner.keyword_files import Refusal, read_keywords
-from apps.planner.services.staging import merge, stage
+from apps.planner.services.staging import merge, staged
 
 ADD = """
 WITH candidate AS MATERIALIZED (
@@ -74,8 +74,11 @@ def keywords_import(
     the number of rows read. Raises UnreadableKeywordFile, and CellError for an unknown country.
     """
     table = read_keywords(file, name=name, country=country)
-    with transaction.atomic(), connection.cursor() as cursor:
-        taken, refused = stage(cursor, table.rows(), country="US", progress=progress)
+    with (
+        staged(table.rows(), country="US", progress=progress) as (taken, refused),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         added, updated = merge(
             cursor,
             table="planner_seedkeyword",
@@ -85,12 +88,18 @@ def keywords_import(
             cpc=True,
             intents="intent" in table.columns,
         )
-        transaction.set_rollback(dry_run)
+        if dry_run:
+            transaction.set_rollback(True)
     return ImportResult(added, updated, taken - added - updated, refused)
 
 
 def keywords_add(
-    *, account_id: int, site_id: int, seed_keyword_ids: list[int], sector_id: int | None = None, user_id: int | None = None
+    *,
+    account_id: int,
+    site_id: int,
+    seed_keyword_ids: list[int],
+    sector_id: int | None = None,
+    user_id: int | None = None,
 ) -> dict:
     """Takes keywords of the library into the site's workflow, the largest volumes first.
 
@@ -106,7 +115,10 @@ def keywords_add(
         cursor.execute(ADD, {**asked, "ids": ids, "paid": False, "room": room})
         added, chosen, missing, elsewhere, there, free, paid, costs = cursor.fetchone()
         reasons.update(
-            not_found=missing, other_sector=elsewhere, already_there=there + chosen - added, plan_limit=free - chosen
+            not_found=missing,
+            other_sector=elsewhere,
+            already_there=there + chosen - added,
+            plan_limit=free - chosen,
         )
         payable = []
         for seed_id, cost in zip(paid or [], costs or [], strict=True):

@@ -11,7 +11,9 @@ from apps.core.jobs import LeaseLost
 
 
 @contextmanager
-def reserved(*, account_id: int, amount: int, operation: str, reference: str, user_id: int | None) -> Iterator[None]:
+def reserved(
+    *, account_id: int, amount: int, operation: str, reference: str, user_id: int | None
+) -> Iterator[None]:
     """Reserves `amount` credits for the block, which settles them. Raises InsufficientCredits and AlreadySettled."""
     credits_reserve(
         account_id=account_id, amount=amount, operation=operation, reference=reference, user_id=user_id
@@ -28,5 +30,7 @@ def reserved(*, account_id: int, amount: int, operation: str, reference: str, us
 def credits_check(*, account_id: int, amount: int, operation: str) -> None:
     """Raises InsufficientCredits when `amount` could not be reserved now. Reserves nothing."""
     with transaction.atomic():
-        credits_reserve(account_id=account_id, amount=amount, operation=operation, reference=f"check:{uuid4()}")
+        credits_reserve(
+            account_id=account_id, amount=amount, operation=operation, reference=f"check:{uuid4()}"
+        )
         transaction.set_rollback(True)

@@ -4,9 +4,11 @@ An exact volume beats an estimate, then the larger wins; a volume of 0 is unknow
 or cost that the file does not tell stays as it was. The same file again changes no row.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 
+from django.db import DatabaseError, connection
 from django.db.backends.utils import CursorWrapper
 
 from apps.planner.clustering import search_intent
@@ -14,17 +16,16 @@ from apps.planner.keyword_files import KeywordRow, Refusal, keyword_key
 
 KEY_LENGTH = 500
 MAX_CPC = Decimal("999999.99")
-PROGRESS_EVERY = 1000
+BATCH = 5000
 
+DROP = "DROP TABLE IF EXISTS pg_temp.incoming"
 STAGE = """
 CREATE TEMP TABLE incoming (
   line bigint, keyword text, key text, country text, volume integer, volume_is_estimate boolean,
   difficulty smallint, intent text, cpc numeric
-) ON COMMIT DROP
-"""
-COPY = (
-    "COPY incoming (line, keyword, key, country, volume, volume_is_estimate, difficulty, intent, cpc) FROM STDIN"
 )
+"""
+COPY = "COPY incoming (line, keyword, key, country, volume, volume_is_estimate, difficulty, intent, cpc) FROM STDIN"
 
 _RANK = "({0}.volume > 0)::int + ({0}.volume > 0 AND NOT {0}.volume_is_estimate)::int, {0}.volume"
 _BETTER = f"({_RANK.format('EXCLUDED')}) > ({_RANK.format('k')})"
@@ -37,44 +38,74 @@ _MERGED = {
 _CPC = {"cpc": "coalesce(EXCLUDED.cpc, k.cpc)"}
 
 
-def stage(
-    cursor: CursorWrapper,
-    rows: Iterable[KeywordRow | Refusal],
-    *,
-    country: str,
-    progress: Callable[[int], None] | None = None,
-) -> tuple[int, list[Refusal]]:
-    """Copies the rows into the temporary table `incoming` of this transaction.
+@contextmanager
+def staged(
+    rows: Iterable[KeywordRow | Refusal], *, country: str, progress: Callable[[int], None] | None = None
+) -> Iterator[tuple[int, list[Refusal]]]:
+    """The rows stand in the temporary table `incoming` for the length of the block.
 
-    `country` is for rows that name none. `progress` is told the number of rows read. Returns how many rows were
-    taken, and those that were not. Raises UnreadableKeywordFile when the file breaks off.
+    Yields how many were taken, and those that were not. `country` is for rows that name none. `progress` is told the
+    number of rows read, outside any transaction of ours: a file may take minutes, and whoever listens may write to
+    the database. Raises UnreadableKeywordFile when the file breaks off.
     """
     taken, refused = 0, []
-    cursor.execute(STAGE)
+    with connection.cursor() as cursor:
+        cursor.execute(DROP)
+        cursor.execute(STAGE)
+        try:
+            batch: list[tuple] = []
+            for number, row in enumerate(rows, 1):
+                if isinstance(row, KeywordRow) and len(key := keyword_key(row.keyword)) <= KEY_LENGTH:
+                    batch.append(_columns(row, key, country))
+                elif isinstance(row, KeywordRow):
+                    # Compatibility forms unfold: one ligature may become a phrase.
+                    reason = f"Spelled out it has over {KEY_LENGTH} characters."
+                    refused.append(Refusal(row.line, row.keyword[:100], "too_long", reason))
+                else:
+                    refused.append(row)
+                if number % BATCH == 0:
+                    taken += _copy(cursor, batch)
+                    batch.clear()
+                    if progress:
+                        progress(number)
+            taken += _copy(cursor, batch)
+            cursor.execute("ANALYZE incoming")
+            yield taken, refused
+        finally:
+            with suppress(DatabaseError):  # in a transaction that is lost already the table goes with it
+                cursor.execute(DROP)
+
+
+def _columns(row: KeywordRow, key: str, country: str) -> tuple:
+    return (
+        row.line,
+        row.keyword,
+        key,
+        row.country or country,
+        row.volume or 0,
+        row.volume_is_estimate,
+        row.difficulty,
+        row.intent or search_intent(row.keyword),
+        None if row.cpc is None else min(row.cpc, MAX_CPC),
+    )
+
+
+def _copy(cursor: CursorWrapper, rows: list[tuple]) -> int:
     with cursor.copy(COPY) as copy:
-        for number, row in enumerate(rows, 1):
-            if isinstance(row, Refusal):
-                refused.append(row)
-            elif len(key := keyword_key(row.keyword)) > KEY_LENGTH:
-                # Compatibility forms unfold: one ligature may become a phrase.
-                refused.append(
-                    Refusal(row.line, row.keyword[:100], "too_long", f"Spelled out it is over {KEY_LENGTH} characters.")
-                )
-            else:
-                taken += 1
-                copy.write_row(
-                    (row.line, row.keyword, key, row.country or country, row.volume or 0, row.volume_is_estimate,
-                     row.difficulty, row.intent or search_intent(row.keyword),
-                     None if row.cpc is None else min(row.cpc, MAX_CPC))
-                )  # fmt: skip
-            if progress and number % PROGRESS_EVERY == 0:
-                progress(number)
-    cursor.execute("ANALYZE incoming")
-    return taken, refused
+        for row in rows:
+            copy.write_row(row)
+    return len(rows)
 
 
 def merge(
-    cursor: CursorWrapper, *, table: str, owner: dict, conflict: str, fixed: dict[str, str], cpc: bool, intents: bool
+    cursor: CursorWrapper,
+    *,
+    table: str,
+    owner: dict,
+    conflict: str,
+    fixed: dict[str, str],
+    cpc: bool,
+    intents: bool,
 ) -> tuple[int, int]:
     """Merges `incoming` into `table` in one statement; returns how many rows were added and updated.
 

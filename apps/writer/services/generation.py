@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.accounts.services.limits import PlanLimitReached, limit_room, limit_take
@@ -123,11 +124,14 @@ def _stored(account_id: int, task_id: int, reference: str) -> dict:
 
 
 def _begin(task: Task) -> None:
-    begun = Task.objects.filter(pk=task.pk, content__isnull=True).update(
-        status=Task.Status.IN_PROGRESS, error="", updated_at=timezone.now()
-    )
+    # By the status alone: it is checked again on the row that another writer has just changed; a join is not.
+    begun = _open(task).update(status=Task.Status.IN_PROGRESS, error="", updated_at=timezone.now())
     if not begun:
-        raise Conflict(f"Task {task.pk} has its article already.")
+        raise Conflict(f"Task {task.pk} is completed already.")
+
+
+def _open(task: Task) -> QuerySet[Task]:
+    return Task.objects.filter(pk=task.pk).exclude(status=Task.Status.COMPLETED)
 
 
 def _give_up(task: Task, error: BaseException) -> None:
@@ -136,7 +140,7 @@ def _give_up(task: Task, error: BaseException) -> None:
     if isinstance(error, UpstreamFailed) and error.provider_down:
         failed = False
     reason = error.message if isinstance(error, AppError) else "Something went wrong on our side. Try again."
-    Task.objects.filter(pk=task.pk, content__isnull=True).update(
+    _open(task).update(
         status=Task.Status.FAILED if failed else Task.Status.QUEUED,
         error=reason if failed else "",
         updated_at=timezone.now(),

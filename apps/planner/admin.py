@@ -1,0 +1,169 @@
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from unfold.admin import ModelAdmin
+from unfold.decorators import action
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from apps.accounts.models import IndustrySector
+from apps.planner.keyword_files import CellError, UnreadableKeywordFile, keyword_key, keyword_text
+from apps.planner.models import Cluster, ContentIdea, Keyword, SeedKeyword
+from apps.planner.services.keywords import keywords_delete
+from apps.planner.services.library import keywords_import
+
+REFUSED_SHOWN = 1000
+
+
+class SeedKeywordForm(forms.ModelForm):
+    class Meta:
+        model = SeedKeyword
+        exclude = ["key"]
+
+    def clean_keyword(self) -> str:
+        try:
+            return keyword_text(self.cleaned_data["keyword"])
+        except CellError as error:
+            raise forms.ValidationError(error.reason) from None
+
+    def clean(self) -> dict:
+        data = super().clean()
+        if not self.errors:
+            self.instance.key = keyword_key(data["keyword"])[:500]
+            same = SeedKeyword.objects.filter(
+                industry_sector=data["industry_sector"], country=data["country"], key=self.instance.key
+            )
+            if same.exclude(pk=self.instance.pk).exists():
+                raise forms.ValidationError("The sector has this keyword for this country already.")
+        return data
+
+
+class KeywordImportForm(forms.Form):
+    file = forms.FileField(
+        widget=UnfoldAdminFileFieldWidget, help_text="CSV, TSV, a plain list or .xlsx; exports of the usual tools."
+    )
+    sector = forms.ModelChoiceField(
+        IndustrySector.objects.filter(is_active=True).select_related("industry"), widget=UnfoldAdminSelectWidget
+    )
+    country = forms.CharField(
+        widget=UnfoldAdminTextInputWidget,
+        required=False,
+        max_length=60,
+        help_text="Of rows that name none; empty: the one in the file's name, else US.",
+    )
+    dry_run = forms.BooleanField(
+        widget=UnfoldBooleanSwitchWidget, required=False, label="Only tell what would change"
+    )
+
+
+@admin.register(SeedKeyword)
+class SeedKeywordAdmin(ModelAdmin):
+    form = SeedKeywordForm
+    list_display = [
+        "keyword",
+        "industry_sector",
+        "country",
+        "volume",
+        "difficulty",
+        "intent",
+        "is_high_opportunity",
+        "credit_cost",
+    ]
+    list_filter = ["country", "intent", "high_opportunity_by_staff", "industry_sector__industry"]
+    list_select_related = ["industry_sector"]
+    search_fields = ["key__contains"]
+    show_full_result_count = False
+    readonly_fields = ["is_high_opportunity", "created_at"]
+    actions_list = ["import_keywords"]
+
+    @action(description="Import keywords", url_path="import", icon="upload_file", permissions=["add"])
+    def import_keywords(self, request: HttpRequest) -> HttpResponse:
+        form = KeywordImportForm(request.POST or None, request.FILES or None)
+        result = None
+        if request.method == "POST" and form.is_valid():
+            file = form.cleaned_data["file"]
+            try:
+                result = keywords_import(
+                    file=file,
+                    name=file.name,
+                    industry_sector=form.cleaned_data["sector"],
+                    country=form.cleaned_data["country"] or None,
+                    dry_run=form.cleaned_data["dry_run"],
+                )
+            except UnreadableKeywordFile as error:
+                form.add_error("file", str(error))
+            except CellError as error:
+                form.add_error("country", error.reason)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Import keywords",
+            "form": form,
+            "result": result,
+            "refused": result.refused[:REFUSED_SHOWN] if result else [],
+        }
+        return TemplateResponse(request, "admin/planner/import_keywords.html", context)
+
+
+class MadeByAccounts(ModelAdmin):
+    """Rows of the accounts: staff look and mend, they do not make any."""
+
+    list_select_related = ["account", "site"]
+    list_filter = ["status"]
+    show_full_result_count = False
+    raw_id_fields = ["account", "site", "sector"]
+    readonly_fields = ["account", "site", "created_at", "updated_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(Keyword)
+class KeywordAdmin(MadeByAccounts):
+    list_display = ["keyword", "account", "site", "cluster", "volume", "difficulty", "status", "created_at"]
+    list_filter = ["status", "intent", "country"]
+    list_select_related = ["account", "site", "cluster"]
+    search_fields = ["key__contains", "account__name", "site__domain"]
+    raw_id_fields = ["sector", "cluster"]
+    readonly_fields = [
+        *MadeByAccounts.readonly_fields,
+        "keyword",
+        "key",
+        "country",
+        "seed_keyword",
+        "industry_sector",
+    ]
+
+    def delete_model(self, request: HttpRequest, obj: Keyword) -> None:
+        keywords_delete(account_id=obj.account_id, ids=[obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        by_account: dict[int, list[int]] = {}
+        for account_id, pk in queryset.values_list("account_id", "pk"):
+            by_account.setdefault(account_id, []).append(pk)
+        for account_id, ids in by_account.items():
+            keywords_delete(account_id=account_id, ids=ids)
+
+
+@admin.register(Cluster)
+class ClusterAdmin(MadeByAccounts):
+    list_display = ["name", "account", "site", "parent", "is_hub", "is_locked", "status", "created_at"]
+    list_filter = ["status", "is_hub", "is_locked"]
+    list_select_related = ["account", "site", "parent"]
+    search_fields = ["name", "account__name", "site__domain"]
+    raw_id_fields = ["sector", "parent"]
+
+
+@admin.register(ContentIdea)
+class ContentIdeaAdmin(MadeByAccounts):
+    list_display = ["title", "account", "site", "cluster", "content_type", "structure", "status", "created_at"]
+    list_filter = ["status", "content_type", "structure", "is_offline_draft"]
+    list_select_related = ["account", "site", "cluster"]
+    search_fields = ["title", "primary_keyword", "account__name", "site__domain"]
+    raw_id_fields = ["sector", "cluster", "keywords"]

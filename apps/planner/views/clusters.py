@@ -1,0 +1,101 @@
+"""Clusters of keywords."""
+
+from django.db.models import Avg, Count, Sum
+from django.db.models.functions import Coalesce, Round
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+
+from apps.billing.services.prices import price_of
+from apps.core.serializers import CountSerializer, IdsSerializer, TaskIdSerializer
+from apps.core.viewsets import TenantViewSet
+from apps.planner.filters import ClusterFilterSet
+from apps.planner.models import Cluster, Keyword
+from apps.planner.serializers import (
+    AutoClusterSerializer,
+    ClusterSerializer,
+    ClusterUpdateSerializer,
+    GenerateIdeasSerializer,
+)
+from apps.planner.services.bulk import bulk_update
+from apps.planner.services.clusters import clusters_delete, keywords_to_cluster
+from apps.planner.services.paid import credits_check
+
+FIGURES = {
+    # A cluster has keywords or clusters under it, never both, so that the two joins multiply nothing.
+    "keyword_count": Count("keywords") + Count("children__keywords"),
+    "volume": Coalesce(Sum("keywords__volume"), 0) + Coalesce(Sum("children__keywords__volume"), 0),
+    "difficulty": Round(Coalesce(Avg("keywords__difficulty"), Avg("children__keywords__difficulty")), 1),
+}
+
+
+class ClusterViewSet(TenantViewSet):
+    """Groups of keywords that one article answers, and the hubs above them."""
+
+    area = "content"
+    rate_scopes = {"auto_cluster": "ai", "generate_ideas": "ai"}
+    queryset = Cluster.objects.all()
+    serializer_class = ClusterSerializer
+    filterset_class = ClusterFilterSet
+    search_fields = ["name"]
+    ordering_fields = ["name", "status", "keyword_count", "volume", "difficulty", "created_at"]
+
+    def get_queryset(self):
+        return super().get_queryset().annotate(**FIGURES)
+
+    def perform_create(self, serializer):
+        super().perform_create(serializer)
+        serializer.instance = self.get_queryset().get(pk=serializer.instance.pk)
+
+    def perform_destroy(self, instance):
+        clusters_delete(account_id=instance.account_id, ids=[instance.pk])
+
+    @extend_schema(request=IdsSerializer, responses=CountSerializer)
+    @action(detail=False, methods=["post"])
+    def bulk_delete(self, request):
+        """Delete clusters, all or none. Their keywords stay, and are new again where they have no idea."""
+        ids = self.own_ids("ids", self.validated(IdsSerializer)["ids"])
+        return Response({"deleted": clusters_delete(account_id=self.tenant.account_id, ids=ids)})
+
+    @extend_schema(request=ClusterUpdateSerializer, responses=CountSerializer)
+    @action(detail=False, methods=["post"])
+    def bulk_update(self, request):
+        """Change several clusters at once, all or none."""
+        data = self.validated(ClusterUpdateSerializer)
+        ids = self.own_ids("ids", data.pop("ids"))
+        return Response({"updated": bulk_update(rows=Cluster.objects.filter(pk__in=ids), **data)})
+
+    @extend_schema(request=AutoClusterSerializer, responses=TaskIdSerializer)
+    @action(detail=False, methods=["post"])
+    def auto_cluster(self, request):
+        """Cluster the new keywords of a site. Result: clusters, clustered, unclustered, credits."""
+        data = self.validated(AutoClusterSerializer)
+        site, sector, ids = data["site_id"], data.get("sector_id"), data.get("keyword_ids")
+        if ids is not None:
+            self.own_ids("keyword_ids", ids, Keyword.objects.filter(site=site))
+        wanted = {"site_id": site.pk, "sector_id": sector.pk if sector else None, "keyword_ids": ids}
+        count = keywords_to_cluster(account_id=self.tenant.account_id, **wanted).count()
+        self._can_pay("clustering", count)
+        return self.start_job("clusters.auto", {**wanted, "granularity": data["granularity"]})
+
+    @extend_schema(request=GenerateIdeasSerializer, responses=TaskIdSerializer)
+    @action(detail=False, methods=["post"])
+    def generate_ideas(self, request):
+        """Make ideas for articles of clusters. Result: ideas (how many), clusters, failed, credits."""
+        data = self.validated(GenerateIdeasSerializer)
+        ids = self.own_ids("cluster_ids", data["cluster_ids"])
+        if Cluster.objects.filter(pk__in=ids, keywords=None, children__keywords=None).exists():
+            empty = Cluster.objects.filter(pk__in=ids, keywords=None, children__keywords=None).first()
+            raise ValidationError(
+                {"cluster_ids": [f"The cluster {empty.pk} has no keywords to make ideas of."]}
+            )
+        self._can_pay("idea", len(ids) * data["ideas_per_cluster"])
+        return self.start_job(
+            "ideas.generate", {"cluster_ids": ids, "count": data["ideas_per_cluster"]}, total=len(ids)
+        )
+
+    def _can_pay(self, operation: str, items: int) -> None:
+        if items:
+            amount = price_of(operation=operation, items=items)
+            credits_check(account_id=self.tenant.account_id, amount=amount, operation=operation)

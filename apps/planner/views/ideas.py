@@ -1,0 +1,42 @@
+"""Ideas for articles."""
+
+from django.db.models import Prefetch
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from apps.core.serializers import CountSerializer, IdsSerializer
+from apps.core.viewsets import TenantViewSet
+from apps.planner.filters import IdeaFilterSet
+from apps.planner.models import ContentIdea, Keyword
+from apps.planner.serializers import ContentIdeaSerializer, IdeaUpdateSerializer
+from apps.planner.services.bulk import bulk_update
+
+
+class ContentIdeaViewSet(TenantViewSet):
+    """Articles worth writing."""
+
+    area = "content"
+    queryset = ContentIdea.objects.select_related("cluster").prefetch_related(
+        Prefetch("keywords", queryset=Keyword.objects.only("pk").order_by("pk"))
+    )
+    serializer_class = ContentIdeaSerializer
+    filterset_class = IdeaFilterSet
+    search_fields = ["title", "primary_keyword"]
+    ordering_fields = ["title", "status", "word_count", "created_at"]
+
+    @extend_schema(request=IdsSerializer, responses=CountSerializer)
+    @action(detail=False, methods=["post"])
+    def bulk_delete(self, request):
+        """Delete ideas, all or none. Tasks that were made of them stay."""
+        ids = self.own_ids("ids", self.validated(IdsSerializer)["ids"])
+        _, by_model = ContentIdea.objects.filter(pk__in=ids).delete()
+        return Response({"deleted": by_model.get(ContentIdea._meta.label, 0)})
+
+    @extend_schema(request=IdeaUpdateSerializer, responses=CountSerializer)
+    @action(detail=False, methods=["post"])
+    def bulk_update(self, request):
+        """Change several ideas at once, all or none."""
+        data = self.validated(IdeaUpdateSerializer)
+        ids = self.own_ids("ids", data.pop("ids"))
+        return Response({"updated": bulk_update(rows=ContentIdea.objects.filter(pk__in=ids), **data)})

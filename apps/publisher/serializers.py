@@ -1,0 +1,107 @@
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.core.models import Job
+from apps.core.serializers import IdsField, TenantSerializer
+from apps.publisher.models import PublishingRecord, Target
+from apps.writer.models import Content
+
+
+class PublishSerializer(serializers.Serializer):
+    content_ids = IdsField(help_text="1 to 10,000 ids of approved or published content.")
+    target = serializers.ChoiceField(
+        Target.choices, required=False, allow_null=True, help_text="Else the site's own target."
+    )
+
+
+class RecordSerializer(TenantSerializer):
+    external_url = serializers.CharField(read_only=True)
+    target = serializers.ChoiceField(Target.choices, required=False, help_text="Else the site's own target.")
+
+    class Meta:
+        model = PublishingRecord
+        fields = ["id", "site", "content", "target", "status", "attempts", "external_id", "external_url", "fields",
+                  "error", "created_at", "finished_at"]  # fmt: skip
+        read_only_fields = ["site", "status", "attempts", "external_id", "fields", "error", "finished_at"]
+
+
+class ScheduleSerializer(serializers.Serializer):
+    scheduled_publish_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="In the future; without it the next free slot of the site."
+    )
+
+
+class ScheduledSerializer(serializers.Serializer):
+    content_id = serializers.IntegerField()
+    site_status = serializers.ChoiceField(Content.SiteStatus.choices)
+    scheduled_publish_at = serializers.DateTimeField(allow_null=True)
+
+
+class StateSerializer(serializers.ModelSerializer):
+    """Where the publication of one content stands; `error` is why its last one failed."""
+
+    content_id = serializers.IntegerField(source="pk")
+    error = serializers.CharField(source="last_error", allow_blank=True)
+
+    class Meta:
+        model = Content
+        fields = ["content_id", "title", "status", "site_status", "scheduled_publish_at", "published_at",
+                  "external_id", "external_url", "error"]  # fmt: skip
+
+
+class JobStateSerializer(serializers.Serializer):
+    task_id = serializers.UUIDField()
+    state = serializers.ChoiceField(Job.State.choices)
+    contents = StateSerializer(many=True)
+
+
+class DeploymentSerializer(serializers.ModelSerializer):
+    task_id = serializers.UUIDField(source="pk")
+    target = serializers.SerializerMethodField()
+    site_ids = serializers.JSONField(source="of_sites")
+    published = serializers.IntegerField()
+    failed = serializers.IntegerField()
+
+    class Meta:
+        model = Job
+        fields = ["task_id", "site_ids", "target", "state", "total", "published", "failed", "error", "created_at",
+                  "started_at", "finished_at"]  # fmt: skip
+
+    @extend_schema_field(serializers.ChoiceField(Target.choices))
+    def get_target(self, job: Job) -> Any:
+        return job.to_target or Target.HOSTED
+
+
+class DefinedImageSerializer(serializers.Serializer):
+    url = serializers.CharField()
+    alt = serializers.CharField()
+    width = serializers.IntegerField(allow_null=True)
+    height = serializers.IntegerField(allow_null=True)
+
+
+class DefinedCategorySerializer(serializers.Serializer):
+    name = serializers.CharField()
+    slug = serializers.CharField()
+    url = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class DefinedPageSerializer(serializers.Serializer):
+    title = serializers.CharField()
+    slug = serializers.CharField()
+    url = serializers.CharField()
+    excerpt = serializers.CharField()
+    published_at = serializers.DateTimeField()
+    categories = serializers.ListField(child=serializers.CharField())
+    image = DefinedImageSerializer(allow_null=True)
+
+
+class SiteDefinitionSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    slug = serializers.CharField()
+    language = serializers.CharField()
+    url = serializers.CharField()
+    categories = DefinedCategorySerializer(many=True)
+    pages = DefinedPageSerializer(many=True)

@@ -1,0 +1,116 @@
+"""Handing work to jobs: what people ask for, what is due, and what was forgotten."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.accounts.models import Account, Site
+from apps.core.errors import Conflict
+from apps.core.jobs import job_start
+from apps.core.models import Job
+from apps.publisher.models import PublishingRecord, Target
+from apps.publisher.services.publishing import OPEN, PUBLISHABLE, target_check
+from apps.writer.models import Content
+
+# A record that is open for longer has lost whoever worked on it.
+FORGOTTEN_AFTER = timedelta(minutes=15)
+
+
+def publish_start(
+    *,
+    account_id: int,
+    content_ids: list[int],
+    target: str | None = None,
+    reference: str | None = None,
+    user_id: int | None = None,
+    idempotency_key: str | None = None,
+) -> Job:
+    """Starts the job that publishes these articles of the account; refused when one of their sites has no target.
+
+    `reference` is for one article whose record is made already. Raises Invalid, Conflict.
+    """
+    contents = Content.objects.filter(account_id=account_id, pk__in=content_ids)
+    sites = list(Site.objects.filter(pk__in=contents.values("site_id")).order_by("pk"))
+    for site in sites:
+        target_check(site=site, target=target)
+    return job_start(
+        kind="content.publish",
+        account_id=account_id,
+        user_id=user_id,
+        payload={
+            "content_ids": content_ids,
+            "site_ids": [site.pk for site in sites],
+            "target": target,
+            "reference": reference,
+        },
+        total=len(content_ids),
+        idempotency_key=idempotency_key,
+    )
+
+
+def record_create(
+    *, account_id: int, content: Content, reference: str, target: str | None, user_id: int | None, key: str | None
+) -> PublishingRecord:
+    """A record that waits, and the job that publishes it. Raises Conflict for content that is not approved."""
+    if content.status not in PUBLISHABLE:
+        raise Conflict(f"Only approved content is published; “{content.title}” is {content.status}.")
+    with transaction.atomic():
+        record, _ = PublishingRecord.objects.get_or_create(
+            content=content,
+            reference=reference,
+            defaults={
+                "account_id": account_id,
+                "site_id": content.site_id,
+                "target": target_check(site=content.site, target=target),
+            },
+        )
+        publish_start(
+            account_id=account_id,
+            content_ids=[content.pk],
+            target=target,
+            reference=reference,
+            user_id=user_id,
+            idempotency_key=key,
+        )
+    return record
+
+
+def publish_due(limit: int = 500) -> int:
+    """Starts a job for each article whose time has come, and for each record that was forgotten. Returns how many.
+
+    An article is taken by one caller, however many call: it is locked, and becomes `publishing` together with
+    its record and its job, or not at all. Those of suspended accounts wait.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        due = list(
+            Content.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(
+                site_status=Content.SiteStatus.SCHEDULED,
+                scheduled_publish_at__lte=now,
+                account__status=Account.Status.ACTIVE,
+            )
+            .order_by("scheduled_publish_at", "pk")[:limit]
+        )
+        for content in due:
+            reference = f"due:{content.pk}:{content.scheduled_publish_at.isoformat()}"
+            PublishingRecord.objects.get_or_create(
+                content=content,
+                reference=reference,
+                defaults={"account_id": content.account_id, "site_id": content.site_id, "target": Target.HOSTED},
+            )
+            _start_again(content.account_id, content.pk, content.site_id, reference, key=reference)
+        Content.objects.filter(pk__in=[c.pk for c in due]).update(site_status=Content.SiteStatus.PUBLISHING)
+    forgotten = PublishingRecord.objects.filter(status__in=OPEN, created_at__lt=now - FORGOTTEN_AFTER)
+    forgotten = list(forgotten.filter(account__status=Account.Status.ACTIVE).order_by("created_at")[:limit])
+    for record in forgotten:
+        # The hour is part of the key, so that a job which was lost too is followed by another one.
+        key = f"again:{record.pk}:{now:%Y%m%d%H}"
+        _start_again(record.account_id, record.content_id, record.site_id, record.reference, key=key)
+    return len(due) + len(forgotten)
+
+
+def _start_again(account_id: int, content_id: int, site_id: int, reference: str, *, key: str) -> None:
+    payload = {"content_ids": [content_id], "site_ids": [site_id], "target": None, "reference": reference}
+    job_start(kind="content.publish", account_id=account_id, payload=payload, total=1, idempotency_key=key)

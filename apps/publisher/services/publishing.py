@@ -1,0 +1,213 @@
+"""Publishing: at once, at a time, or at the next free slot of a site. An article is at its target once, whoever asks.
+
+`publishing` is never where an article stays: whoever publishes works under a lease (a job, a run's item) and does it
+again after a crash under the same reference, and what nobody took up again is given to a new job by `publish_due`
+(dispatch.py).
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from apps.accounts.models import Site
+from apps.core.errors import AppError, Conflict, Invalid, NotFound
+from apps.core.jobs import JobCancelled, LeaseLost
+from apps.integration.models import SiteSettings
+from apps.integration.services import site_settings
+from apps.publisher.models import PublishingRecord, Target
+from apps.publisher.services.pages import page_write
+from apps.publisher.services.placement import next_slot, periods_start, zone_of
+from apps.writer.models import Content
+
+Finish = Callable[[dict], None] | None
+PUBLISHABLE = (Content.Status.APPROVED, Content.Status.PUBLISHED)
+OPEN = (PublishingRecord.Status.PENDING, PublishingRecord.Status.PUBLISHING)
+FURTHEST = timedelta(days=3650)
+
+
+def target_check(*, site: Site, target: str | None) -> str:
+    """The target that an article of the site goes to. Raises Invalid, or Conflict for a site that is closed."""
+    if target == Target.WORDPRESS:
+        raise Invalid(
+            "target",
+            f"No WordPress connection is set up for the site {site.name}. Set one up, or publish to “hosted”.",
+        )
+    if target not in (None, Target.HOSTED):
+        raise Invalid("target", f"There is no target {target[:40]}. Use “hosted”.")
+    if not site.is_hosted:
+        raise Conflict(f"The site {site.name} is not hosted by us, and it has no other target. Turn on is_hosted.")
+    if not site.is_active:
+        raise Conflict(f"The site {site.name} is switched off. Turn on is_active, then publish.")
+    return Target.HOSTED
+
+
+def content_publish(
+    *, account_id: int, content_id: int, reference: str, target: str | None = None, finish: Finish = None
+) -> dict:
+    """Publishes an article, or brings what is out up to date. Under a reference that is done it does nothing.
+
+    Returns {"record_id", "external_id", "external_url", "fields"}; `fields` says for each field whether the target
+    kept, changed or dropped it. `finish` is called with it in the transaction that makes it published. Raises
+    NotFound, Conflict for what is neither approved nor published, Invalid for a target that the site has not.
+    """
+    record_id = None
+    try:
+        with transaction.atomic():
+            content = _locked(account_id, content_id)
+            record, _ = PublishingRecord.objects.get_or_create(
+                content=content,
+                reference=reference,
+                defaults={"account_id": account_id, "site_id": content.site_id, "target": target or Target.HOSTED},
+            )
+            if record.status == PublishingRecord.Status.PUBLISHED:
+                return _finished(record, finish)
+            record_id = record.pk
+            record.status = PublishingRecord.Status.PUBLISHING
+            record.attempts += 1
+            record.save(update_fields=["status", "attempts"])
+            if content.status in PUBLISHABLE:
+                _set_site_status(content, Content.SiteStatus.PUBLISHING)
+        with transaction.atomic():
+            content = _locked(account_id, content_id)
+            record = PublishingRecord.objects.select_for_update().get(pk=record_id)
+            if record.status == PublishingRecord.Status.PUBLISHED:
+                return _finished(record, finish)
+            if content.status not in PUBLISHABLE:
+                raise Conflict(f"Only approved content is published; “{content.title}” is {content.status}.")
+            record.target = target_check(site=content.site, target=target)
+            page, fields = page_write(content)
+            content.status, content.site_status = Content.Status.PUBLISHED, Content.SiteStatus.PUBLISHED
+            content.external_id, content.external_url = str(page.pk), page.url
+            content.published_at, content.scheduled_publish_at = page.published_at, None
+            content.save(update_fields=["status", "site_status", "external_id", "external_url", "published_at",
+                                        "scheduled_publish_at"])  # fmt: skip
+            record.status, record.error = PublishingRecord.Status.PUBLISHED, ""
+            record.external_id, record.external_url, record.fields = content.external_id, page.url, fields
+            record.finished_at = timezone.now()
+            record.save()
+            return _finished(record, finish)
+    except (LeaseLost, JobCancelled):
+        raise  # the other execution goes on with the record
+    except Exception as error:
+        if record_id:
+            sentence = error.message if isinstance(error, AppError) else "An internal error; the log knows more."
+            records_fail(records=PublishingRecord.objects.filter(pk=record_id), error=sentence)
+        raise
+
+
+def records_fail(*, records, error: str) -> None:
+    """Ends open records of a queryset as failed, and with them their articles that are still being published."""
+    with transaction.atomic():
+        ids = list(records.filter(status__in=OPEN).values_list("content_id", flat=True))
+        contents = Content.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+        contents = [c.pk for c in contents if c.site_status == Content.SiteStatus.PUBLISHING]
+        records.filter(status__in=OPEN).update(
+            status=PublishingRecord.Status.FAILED, error=error, finished_at=timezone.now()
+        )
+        others = PublishingRecord.objects.filter(content_id__in=contents, status=PublishingRecord.Status.PUBLISHING)
+        idle = Content.objects.filter(pk__in=contents).exclude(pk__in=others.values("content_id"))
+        live = Q(status=Content.Status.PUBLISHED)  # an update that failed leaves what is out
+        idle.filter(live).update(site_status=Content.SiteStatus.PUBLISHED)
+        idle.exclude(live).update(site_status=Content.SiteStatus.FAILED)
+
+
+def content_schedule(
+    *, account_id: int, content_id: int, at: datetime | None = None, finish: Finish = None
+) -> dict:
+    """Schedules approved content for `at`, else for the next free slot of the site; a new time moves it.
+
+    Asked for the time it has, or for any while it has one, nothing changes. Returns {"content_id", "site_status",
+    "scheduled_publish_at"}. A given time is not held by the limits but counts. Raises NotFound, Conflict for
+    content that is not approved and when no slot is free, Invalid for a time that is not ahead.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        content = _locked(account_id, content_id)
+        if content.status != Content.Status.APPROVED:
+            raise Conflict(f"Only approved content is scheduled; “{content.title}” is {content.status}.")
+        if content.site_status == Content.SiteStatus.PUBLISHING:
+            raise Conflict("The article is being published right now.")
+        target_check(site=content.site, target=None)
+        scheduled = content.site_status == Content.SiteStatus.SCHEDULED
+        if not (scheduled and at in (None, content.scheduled_publish_at)):
+            if at is None:
+                at = _place(content, now)
+            elif at <= now:
+                raise Invalid("scheduled_publish_at", "The time is not in the future. Choose a later one, or publish now.")
+            elif at > now + FURTHEST:
+                raise Invalid("scheduled_publish_at", "The time is more than ten years ahead. Choose an earlier one.")
+            content.scheduled_publish_at = at
+            _set_site_status(content, Content.SiteStatus.SCHEDULED)
+        return _schedule_state(content, finish)
+
+
+def content_unschedule(*, account_id: int, content_id: int, finish: Finish = None) -> dict:
+    """Takes an article off the schedule; one that is not on it stays as it is. Returns what `content_schedule` does.
+
+    Raises NotFound, and Conflict for what is published or being published.
+    """
+    with transaction.atomic():
+        content = _locked(account_id, content_id)
+        if content.site_status == Content.SiteStatus.PUBLISHING:
+            raise Conflict("The article is being published right now.")
+        if content.status == Content.Status.PUBLISHED:
+            raise Conflict("The article is published already, so there is nothing to take off the schedule.")
+        if content.site_status != Content.SiteStatus.NOT_PUBLISHED or content.scheduled_publish_at:
+            content.scheduled_publish_at = None
+            _set_site_status(content, Content.SiteStatus.NOT_PUBLISHED)
+        return _schedule_state(content, finish)
+
+
+def _locked(account_id: int, content_id: int) -> Content:
+    contents = Content.objects.select_for_update(of=("self",)).select_related("site")
+    content = contents.filter(account_id=account_id, pk=content_id).first()
+    if content is None:
+        raise NotFound("The article does not exist any more.")
+    return content
+
+
+def _set_site_status(content: Content, site_status: str) -> None:
+    content.site_status = site_status
+    content.save(update_fields=["site_status", "scheduled_publish_at"])
+
+
+def _place(content: Content, now: datetime) -> datetime:
+    """The next free slot. The settings' row stays locked until the article has it, so that no two take the same."""
+    settings = site_settings(site_id=content.site_id, account_id=content.account_id)
+    settings = SiteSettings.objects.select_for_update().get(pk=settings.pk)
+    zone = zone_of(content.site.timezone)
+    since = periods_start(zone=zone, now=now)
+    waiting = Q(
+        site_status__in=[Content.SiteStatus.SCHEDULED, Content.SiteStatus.PUBLISHING], scheduled_publish_at__gte=since
+    )
+    counted = Content.objects.filter(site_id=content.site_id).exclude(pk=content.pk)
+    rows = counted.filter(waiting | Q(published_at__gte=since)).values_list("published_at", "scheduled_publish_at")
+    return next_slot(
+        settings=settings, zone=zone, now=now, placed=[published or planned for published, planned in rows]
+    )
+
+
+def _finished(record: PublishingRecord, finish: Finish) -> dict:
+    result = {
+        "record_id": record.pk,
+        "external_id": record.external_id,
+        "external_url": record.external_url,
+        "fields": record.fields,
+    }
+    if finish:
+        finish(result)
+    return result
+
+
+def _schedule_state(content: Content, finish: Finish) -> dict:
+    state = {
+        "content_id": content.pk,
+        "site_status": content.site_status,
+        "scheduled_publish_at": content.scheduled_publish_at,
+    }
+    if finish:
+        finish(state)
+    return state

@@ -1,0 +1,100 @@
+import logging
+
+from celery import shared_task
+from django.db import OperationalError, transaction
+
+from apps.core.errors import AppError
+from apps.core.jobs import JobCancelled, JobRun, LeaseLost, TemporaryError
+from apps.core.queues import Queue
+from apps.notifications.services import notify
+from apps.publisher.models import PublishingRecord
+from apps.publisher.services import dispatch
+from apps.publisher.services.publishing import content_publish, records_fail
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(queue=Queue.PUBLISH, acks_late=True, time_limit=60, expires=30)
+def publish_due() -> None:
+    """Starts what is scheduled and due."""
+    dispatch.publish_due()
+
+
+def run_publish(run: JobRun) -> None:
+    """Publishes the articles of a `content.publish` job one by one; one that fails does not hold up the others."""
+    ids, target = run.payload["content_ids"], run.payload.get("target")
+    published, failed = [], []
+    for number, content_id in enumerate(ids):
+        run.progress(number, len(ids), "Publishing")
+        try:
+            result = content_publish(
+                account_id=run.account_id,
+                content_id=content_id,
+                reference=_reference(run, content_id),
+                target=target,
+                finish=lambda _: run.check(),
+            )
+        except (LeaseLost, JobCancelled, TemporaryError, OperationalError):
+            raise
+        except AppError as error:
+            failed.append({"content_id": content_id, "error": error.message})
+        except Exception:
+            log.exception("content %s could not be published by job %s", content_id, run.job.pk)
+            sentence = f"Something went wrong on our side. Tell us this job id: {run.job.pk}"
+            failed.append({"content_id": content_id, "error": sentence})
+        else:
+            published.append({"content_id": content_id, **result})
+    run.progress(len(ids), len(ids), "", force=True)
+    with transaction.atomic():
+        if published:
+            _tell_published(run, published)
+        if failed:
+            _tell_failed(run, [f["content_id"] for f in failed], failed[0]["error"])
+        run.finish({"published": published, "failed": failed})
+
+
+def publish_failed(run: JobRun) -> None:
+    """The job as a whole was given up: what it left open has failed."""
+    ids = run.payload["content_ids"]
+    records = PublishingRecord.objects.filter(
+        account_id=run.account_id, content_id__in=ids, reference__in=[_reference(run, i) for i in ids]
+    )
+    records_fail(records=records, error=run.job.error)
+    _tell_failed(run, ids, run.job.error)
+
+
+def _reference(run: JobRun, content_id: int) -> str:
+    return run.payload.get("reference") or f"job:{run.job.pk}:{content_id}"
+
+
+def _tell_published(run: JobRun, published: list[dict]) -> None:
+    one = published[0]
+    notify(
+        account_id=run.account_id,
+        notification_type="content_published",
+        severity="success",
+        title="Content published",
+        message=(
+            f"An article is out at {one['external_url']}" if len(published) == 1
+            else f"{len(published)} articles are out."
+        ),
+        action_label="View",
+        action_url=one["external_url"] if len(published) == 1 and len(one["external_url"]) <= 300 else "/writer/content",
+        metadata={"content_ids": [p["content_id"] for p in published][:100], "count": len(published)},
+        key=f"published:{run.job.pk}",
+    )  # fmt: skip
+
+
+def _tell_failed(run: JobRun, content_ids: list[int], error: str) -> None:
+    count = len(content_ids)
+    notify(
+        account_id=run.account_id,
+        notification_type="content_publish_failed",
+        severity="error",
+        title="Publishing failed",
+        message=f"{count} article{'s' if count > 1 else ''} could not be published: {error}",
+        action_label="View content",
+        action_url="/writer/content",
+        metadata={"content_ids": content_ids[:100], "count": count},
+        key=f"publish_failed:{run.job.pk}",
+    )
