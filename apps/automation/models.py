@@ -1,6 +1,7 @@
 """A run is rows: each item of a stage is claimed, done and recorded."""
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from apps.accounts.models import Site
@@ -97,7 +98,7 @@ class RunItem(TenantModel):
     claim_token = models.UUIDField(null=True)
     claimed_at = models.DateTimeField(null=True)
     credits = models.PositiveIntegerField(default=0)
-    result = models.JSONField(null=True)
+    result = models.JSONField(null=True, encoder=DjangoJSONEncoder)
     error = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True)
 

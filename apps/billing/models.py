@@ -1,4 +1,8 @@
-"""The ledger: immutable entries, the balance beside them, the lots they came from, and what was used."""
+"""The ledger: immutable entries, the balance beside them, the lots they came from, and what was used.
+
+Entries, holds and usage are written by every spend, so they have no index that another one covers: those that begin
+with the account stand for the account's own, and a key that is mostly empty has a partial one.
+"""
 
 from django.conf import settings
 from django.db import models
@@ -28,6 +32,9 @@ class CreditBalance(TenantModel):
     balance = models.BigIntegerField(default=0)
     next_event_at = models.DateTimeField(
         help_text="A lot expires or a month begins: until then a spend needs to look at no lot."
+    )
+    low_mark = models.BigIntegerField(
+        default=0, help_text="A fifth of the plan's monthly credits: below it is low."
     )
 
     class Meta:
@@ -84,20 +91,28 @@ class CreditEntry(TenantModel):
         REFUND = "refund"
         CHARGE = "charge"
 
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     amount = models.BigIntegerField(help_text="Signed.")
     balance_after = models.BigIntegerField()
     kind = models.CharField(max_length=8, choices=Kind)
     reference = models.CharField(max_length=120)
     operation = models.CharField(max_length=20, choices=Operation, blank=True)
     note = models.CharField(max_length=300, blank=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "credit entries"
         constraints = [models.UniqueConstraint(fields=["account", "reference", "kind"], name="entry_once")]
-        indexes = [models.Index(fields=["account", "-id"], name="entry_account")]
+        indexes = [
+            models.Index(fields=["account", "-id"], name="entry_account"),
+            models.Index(fields=["user"], name="entry_user", condition=models.Q(user__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount:+}"
@@ -113,6 +128,9 @@ class CreditHold(TenantModel):
         SETTLED = "settled"
         RELEASED = "released"
 
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     reference = models.CharField(max_length=100)
     attempt = models.PositiveIntegerField(
         default=1, help_text="Raised when a released hold is reserved again."
@@ -137,6 +155,9 @@ class CreditHold(TenantModel):
 class CreditUsage(TenantModel):
     """What a paid operation did and cost."""
 
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     operation = models.CharField(max_length=20, choices=Operation)
     provider = models.CharField(max_length=20, blank=True)
     model = models.CharField(max_length=100, blank=True)
@@ -150,8 +171,12 @@ class CreditUsage(TenantModel):
     reference = models.CharField(max_length=120)
     object_type = models.CharField(max_length=40, blank=True)
     object_id = models.BigIntegerField(null=True)
-    site = models.ForeignKey("accounts.Site", null=True, on_delete=models.SET_NULL, related_name="+")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    site = models.ForeignKey(
+        "accounts.Site", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     run_id = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -159,7 +184,11 @@ class CreditUsage(TenantModel):
         ordering = ["-id"]
         verbose_name_plural = "credit usage"
         constraints = [models.UniqueConstraint(fields=["account", "reference"], name="usage_once")]
-        indexes = [models.Index(fields=["account", "-id"], name="usage_account")]
+        indexes = [
+            models.Index(fields=["account", "-id"], name="usage_account"),
+            models.Index(fields=["site"], name="usage_site", condition=models.Q(site__isnull=False)),
+            models.Index(fields=["user"], name="usage_user", condition=models.Q(user__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.operation}: {self.credits}"

@@ -1,13 +1,14 @@
 """Rate limits: a fixed window of a minute, counted in one row per key that all processes share.
 
-The row is taken in one autocommitted statement, which authentication makes part of its own (`counter_cte`), so
+The row is taken in one autocommitted statement, which authentication makes part of its own (`COUNTER`), so
 that a request pays one round trip for both.
 """
 
 from dataclasses import dataclass
 
+import psycopg
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from rest_framework.throttling import BaseThrottle
 
 WINDOW_SECONDS = 60
@@ -62,11 +63,44 @@ def client_address(request) -> str:
     return request.META.get("REMOTE_ADDR", "")[:45] or "unknown"
 
 
+class _PreparedCursor(psycopg.Cursor):
+    """Django's own binds on the client, so that every request would parse and plan the statement again."""
+
+    def execute(self, query, params=None):
+        return super().execute(query, params, prepare=True)
+
+
+def first_row(statement: str, params: dict) -> tuple:
+    """The row of a statement that counts a request: prepared once a connection, and itself the health check.
+
+    A connection that the server has closed meanwhile, as by a restart, is opened again. A statement that was
+    run but not answered then counts twice.
+    """
+    connection.ensure_connection()
+    connection.health_check_done = True
+    raw = connection.connection
+    try:
+        return _row(statement, params)
+    except OperationalError:
+        if connection.in_atomic_block or not raw.closed:
+            raise
+        connection.close()
+        connection.ensure_connection()
+        return _row(statement, params)
+
+
+def _row(statement: str, params: dict) -> tuple:
+    raw = connection.connection
+    raw.prepare_threshold = 0  # Django turns prepared statements off
+    make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    with make(_PreparedCursor(raw)) as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchone()
+
+
 def take(scope: str, key: str) -> Rate:
     """Counts one request of `key` in `scope`."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTER, {"rate_key": f"{scope}:{key}"})
-        return Rate.of(scope, *cursor.fetchone())
+    return Rate.of(scope, *first_row(COUNTER, {"rate_key": f"{scope}:{key}"}))
 
 
 def take_by_address(request, scope: str) -> Rate:

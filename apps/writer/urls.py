@@ -1,12 +1,14 @@
 from rest_framework.routers import SimpleRouter
 
 from apps.writer.views.content import ContentViewSet
-from apps.writer.views.images import ImageViewSet
+from apps.writer.views.images import ContentImagesViewSet, ImageViewSet
 from apps.writer.views.tasks import TaskViewSet
 
 router = SimpleRouter()
 router.register("tasks", TaskViewSet, basename="writer-task")
 router.register("content", ContentViewSet, basename="content")
+# Before the images, whose router would take it for an id.
+router.register("images/content_images", ContentImagesViewSet, basename="content-images")
 router.register("images", ImageViewSet, basename="image")
 
 urlpatterns = router.urls

@@ -339,8 +339,9 @@ def test_hostile_answer_is_cleaned_and_an_empty_one_refused(alice, monkeypatch):
     from apps.intelligence.clients.offline import provider as offline
 
     answer = dict.fromkeys(("slug", "excerpt", "meta_title", "meta_description", "primary_keyword"), "")
-    answer |= dict.fromkeys(("secondary_keywords", "categories", "tags"), [])
     answer |= {
+        "secondary_keywords": [],
+        "categories": [],
         "title": "T " * 300,
         "tags": ["a", "A", ""],
         "html": "<p onclick=x>Hi</p><script>alert(1)</script>",

@@ -83,14 +83,16 @@ def catch_up(balance: CreditBalance, now: datetime) -> None:
     subscription = active_subscription(account_id=balance.account_id)
     if subscription is None:
         events.append(now + NO_PLAN_WAIT)
+        balance.low_mark = 0
     else:
         plan = subscription.plan
         for start, end in _periods_due(subscription, now):
             expires_at = None if plan.rolls_over else end
             _grant(balance, plan.monthly_credits, CreditLot.Kind.PLAN, _plan_reference(start), expires_at)
         events.append(subscription.period_at(now)[1])
+        balance.low_mark = -(-plan.monthly_credits // 5)
     balance.next_event_at = min(events)
-    balance.save(update_fields=["next_event_at"])
+    balance.save(update_fields=["next_event_at", "low_mark"])
     if entry is not None:
         crossings_tell(account_id=balance.account_id, before=before, after=balance.balance, entry_id=entry.pk)
 

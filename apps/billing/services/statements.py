@@ -9,12 +9,9 @@ from django.db import IntegrityError, connection
 from apps.billing.models import CreditBalance
 from apps.billing.services.lots import catch_up, crossings_tell
 
-# The clock is the caller's: `now` is a parameter, not the database's now().
-MONTHLY = """(SELECT p.monthly_credits FROM accounts_subscription s JOIN accounts_plan p ON p.id = s.plan_id
-  WHERE s.account_id = %(account_id)s AND s.status = 'active')"""
-# Nothing is due, and neither zero nor a fifth of the month's credits is crossed.
-IN_PASSING = f"""AND b.balance > %(amount)s AND b.next_event_at > %(now)s
-  AND (b.balance * 5 < {MONTHLY} OR (b.balance - %(amount)s) * 5 >= coalesce({MONTHLY}, 0))"""
+# Nothing is due, and neither zero nor the mark of low credits is crossed. The clock is the caller's.
+IN_PASSING = """AND b.balance > %(amount)s AND b.next_event_at > %(now)s
+  AND (b.balance < b.low_mark OR b.balance - %(amount)s >= b.low_mark)"""
 SPENT = """spent AS (
   UPDATE billing_creditbalance b SET balance = b.balance - %(amount)s
   WHERE b.account_id = %(account_id)s {condition}

@@ -81,7 +81,7 @@ def cluster_keywords(
     from .features import build_features
     from .hubs import split_large
     from .leiden import partition
-    from .naming import name_of
+    from .naming import name_groups
     from .neighbours import neighbour_graph
 
     tell(0, 100, "reading")
@@ -95,26 +95,33 @@ def cluster_keywords(
     known = [max((volumes[i] or 0 for i in places), default=0) for places in positions.values()] if volumes else [0]
     volume = np.broadcast_to(np.maximum(np.array(known, dtype=np.float64), 0), len(texts))
     places = list(positions.values())
-    shapes = []  # (name, leaves): one leaf is the cluster itself
     alone = list(empty)
+    tops, leaves = [], []  # a top group is one leaf itself or the hub of several
     for group in groups:
-        leaves = split_large(group, texts, gamma / GAMMA)
-        if len(leaves) == 1 and sum(len(places[i]) for i in group) == 1:
+        if len(group) == 1 and len(places[group[0]]) == 1:
             alone += places[group[0]]
         else:
-            shapes.append((texts[name_of(group, features, volume)], group, leaves))
-    shapes.sort(key=lambda shape: (-len(shape[1]), shape[0]))
+            tops.append(group)
+            leaves.append(split_large(group, texts, gamma / GAMMA))
+    tell(95, 100, "naming")
+    names = iter(name_groups([*tops, *(leaf for parts in leaves for leaf in parts)], features, volume))
+    top_names = [texts[next(names)] for _ in tops]
+    named = [sorted(((texts[next(names)], leaf) for leaf in parts), key=_by_size) for parts in leaves]
     clusters: list[Cluster] = []
-    for name, _, leaves in shapes:
+    for top in sorted(range(len(tops)), key=lambda top: (-len(tops[top]), top_names[top])):
         parent = None
-        if len(leaves) > 1:
+        if len(named[top]) > 1:
             parent = len(clusters)
-            clusters.append(Cluster(name, []))
-        named = [(texts[name_of(leaf, features, volume)], leaf) for leaf in leaves]
-        for leaf_name, leaf in sorted(named, key=lambda item: (-len(item[1]), item[0])):
-            clusters.append(Cluster(leaf_name, sorted(p for i in leaf for p in places[i]), parent))
+            clusters.append(Cluster(top_names[top], []))
+        for name, leaf in named[top]:
+            clusters.append(Cluster(name, sorted(place for text in leaf for place in places[text]), parent))
     tell(100, 100, "done")
     return Clustering(clusters, sorted(alone))
+
+
+def _by_size(named):
+    name, members = named
+    return -len(members), name
 
 
 def _groups(labels: np.ndarray) -> list[np.ndarray]:

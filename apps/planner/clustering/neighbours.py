@@ -144,7 +144,8 @@ def _search_rare(wording):
     for start in range(0, n, 10_000):
         product = rare[start : start + 10_000] @ back
         rows = np.repeat(np.arange(product.shape[0]), np.diff(product.indptr))
-        order = np.lexsort((product.indices, -product.data, rows))
+        product.sort_indices()
+        order = np.argsort(rows - product.data, kind="stable")  # by row, best first: a score is below 1
         kept = order[np.arange(len(order)) - product.indptr[rows] < CANDIDATES // 3]
         found.append(np.stack([rows[kept] + start, product.indices[kept]]))
     return np.concatenate(found, axis=1)

@@ -115,20 +115,6 @@ class ImageViewSet(
         response["X-Content-Type-Options"] = "nosniff"
         return response
 
-    @extend_schema(responses=ContentImagesSerializer(many=True))
-    @action(detail=False, methods=["get"], filterset_class=ContentImagesFilterSet, search_fields=["title"],
-            ordering_fields=["title", "created_at", "updated_at"])  # fmt: skip
-    def content_images(self, request):
-        """Images grouped by article; articles without images are left out."""
-        contents = (
-            Content.objects.for_tenant(self.tenant)
-            .only("id", "title")
-            .filter(Exists(Image.objects.filter(content=OuterRef("pk"))))
-            .prefetch_related(Prefetch("images", Image.objects.order_by("kind", "position", "id")))
-        )
-        page = self.paginate_queryset(self.filter_queryset(contents))
-        return self.get_paginated_response(ContentImagesSerializer(page, many=True).data)
-
     def _bytes(self, image: Image, *, with_body: bool) -> HttpResponse:
         name = f"image-{image.pk}.{image.mime.rpartition('/')[2]}"
         try:
@@ -140,3 +126,19 @@ class ImageViewSet(
             return response
         except FileNotFoundError:
             raise NotFound("The image's file is not in the storage any more. Generate it again.") from None
+
+
+class ContentImagesViewSet(TenantMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Images grouped by article; articles without images are left out."""
+
+    area = "content"
+    rate_scope = "content"
+    queryset = (
+        Content.objects.only("id", "title")
+        .filter(Exists(Image.objects.filter(content=OuterRef("pk"))))
+        .prefetch_related(Prefetch("images", Image.objects.order_by("kind", "position", "id")))
+    )
+    serializer_class = ContentImagesSerializer
+    filterset_class = ContentImagesFilterSet
+    search_fields = ["title"]
+    ordering_fields = ["title", "created_at", "updated_at"]

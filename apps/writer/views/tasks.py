@@ -37,7 +37,7 @@ class IdeaTasksView(TenantMixin, GenericAPIView):
 
     @extend_schema(
         request=IdeaIdsSerializer,
-        responses={"type": "array", "items": {"type": "integer"}, "example": [41, 42]},
+        responses={200: {"type": "array", "items": {"type": "integer"}, "example": [41, 42]}},
         operation_id="planner_ideas_create_tasks",
     )
     def post(self, request):
