@@ -6,10 +6,10 @@
 variants run in turns, each on an account of its own, in a scratch database beside the configured one, which is
 dropped at the end:
 
-  charge       credits_charge, one statement: balance, entry and usage
+  charge       credits_charge, one statement: balance and entry
   reserve      credits_reserve, one statement: balance, hold and entry
   floor        UPDATE of a balance, autocommitted, no entry: the least that any ledger pays
-  for_update   the usual Django: atomic, select_for_update, save, create the entry and the usage
+  for_update   the usual Django: atomic, select_for_update, save, create the entry
   read_modify  the same without a lock: read, subtract, save
 
 At the end the balance of each account is held against what was spent from it, and as many spenders race for the last
@@ -56,12 +56,16 @@ def floor(account_id: int, name: str) -> None:
 
 
 def _entry(account_id: int, name: str, balance: int) -> None:
-    from apps.billing.models import CreditEntry, CreditUsage
+    from apps.billing.models import CreditEntry
 
     CreditEntry.objects.create(
-        account_id=account_id, amount=-1, balance_after=balance, kind="charge", reference=name, operation="keyword"
+        account_id=account_id,
+        amount=-1,
+        balance_after=balance,
+        kind="charge",
+        reference=name,
+        operation="keyword",
     )
-    CreditUsage.objects.create(account_id=account_id, operation="keyword", credits=1, reference=name)
 
 
 def for_update(account_id: int, name: str) -> None:
@@ -154,10 +158,14 @@ def check(accounts: dict[str, int], spent: dict[str, int]) -> list[str]:
         entries = CreditEntry.objects.filter(account_id=account_id).aggregate(n=Sum("amount"))["n"]
         lost = spent[variant] - (granted - balance)
         if spent[variant]:
-            print(f"{variant:12} {spent[variant]:8,} spent, {lost:7,} lost ({100 * lost / spent[variant]:.0f} %)")
+            print(
+                f"{variant:12} {spent[variant]:8,} spent, {lost:7,} lost ({100 * lost / spent[variant]:.0f} %)"
+            )
         exact = balance == entries == granted - spent[variant]
         if variant in ("charge", "reserve", "last") and not exact:
-            wrong.append(f"{variant}: balance {balance}, entries {entries}, spent {spent[variant]} of {granted}")
+            wrong.append(
+                f"{variant}: balance {balance}, entries {entries}, spent {spent[variant]} of {granted}"
+            )
         if variant == "last" and balance != 0:
             wrong.append(f"{balance} of the last credits are left")
     return wrong

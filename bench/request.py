@@ -45,7 +45,13 @@ WSGI = [*GRANIAN, "--interface", "wsgi", "--blocking-threads", "8", "--blocking-
 SERVERS = {
     "ours": [*WSGI, "config.wsgi:application"],
     "plain": [*WSGI, "config.wsgi:application"],
-    "fastapi on uvicorn": [BIN / "uvicorn", "--no-access-log", "--log-level", "warning", "bench.request_fastapi:app"],
+    "fastapi on uvicorn": [
+        BIN / "uvicorn",
+        "--no-access-log",
+        "--log-level",
+        "warning",
+        "bench.request_fastapi:app",
+    ],
     "fastapi on granian": [*GRANIAN, "--interface", "asgi", "bench.request_fastapi:app"],
 }
 
@@ -66,10 +72,15 @@ def main() -> None:
 def _environment() -> str:
     """Sets what the servers and this process shall see; returns the URL of the database server."""
     environ.Env.read_env(REPOSITORY / ".env")
-    wanted = {"database": not os.environ.get("DATABASE_URL"), "broker": not os.environ.get("CELERY_BROKER_URL")}
+    wanted = {
+        "database": not os.environ.get("DATABASE_URL"),
+        "broker": not os.environ.get("CELERY_BROKER_URL"),
+    }
     state = embedded.ensure(**wanted) if any(wanted.values()) else None
     server = os.environ.get("DATABASE_URL") or state.database_url
-    os.environ.setdefault("BENCH_CACHE_URL", state.cache_url if wanted["broker"] else os.environ["CELERY_BROKER_URL"])
+    os.environ.setdefault(
+        "BENCH_CACHE_URL", state.cache_url if wanted["broker"] else os.environ["CELERY_BROKER_URL"]
+    )
     os.environ.update(
         DATABASE_URL=urlsplit(server)._replace(path=f"/{DATABASE}").geturl(),
         SECRET_KEY="only for this benchmark, and long enough for HS256",
@@ -114,7 +125,8 @@ def _prepare() -> tuple[list[str], dict[str, int]]:
     call_command("migrate", interactive=False, verbosity=0)
     accounts = Account.objects.bulk_create(Account(name=f"Account {i}") for i in range(ACCOUNTS))
     users = User.objects.bulk_create(
-        User(account=account, email=f"user{i}@example.com", role="owner", password="!") for i, account in enumerate(accounts)
+        User(account=account, email=f"user{i}@example.com", role="owner", password="!")
+        for i, account in enumerate(accounts)
     )
     Site.objects.bulk_create(
         Site(account=account, name=f"Site {i}", slug=f"site-{account.pk}-{i}", domain=f"site{i}.example.com")
@@ -124,12 +136,16 @@ def _prepare() -> tuple[list[str], dict[str, int]]:
     tokens = [session_open(user=user)["access"] for user in users]
     queries = {}
     for name, path in ROUTES.items():
-        with CaptureQueriesContext(connection, ) as captured:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
             answer = Client().get(path, headers={"Authorization": f"Bearer {tokens[0]}", "Host": "127.0.0.1"})
         assert answer.status_code == 200, answer.content
         queries[name] = len(captured)
     connection.close()
-    assert queries["groups"] <= MAX_QUERIES, f"a request costs {queries['groups']} queries, not {MAX_QUERIES} at most"
+    assert queries["groups"] <= MAX_QUERIES, (
+        f"a request costs {queries['groups']} queries, not {MAX_QUERIES} at most"
+    )
     return tokens, queries
 
 
@@ -177,8 +193,8 @@ def _rounds(ports: dict[str, int], tokens: list[str]) -> dict[tuple[str, str], l
 def _load(port: int, path: str, tokens: list[str], seconds: float) -> float:
     """Requests a second over kept-alive connections, each of which asks again when it has its answer."""
     requests = [
-        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nAuthorization: Bearer {t}\r\n\r\n".encode()
-        for t in tokens
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+        for token in tokens
     ]
     selector, buffers, done = selectors.DefaultSelector(), {}, 0
     for _ in range(CONNECTIONS):

@@ -8,7 +8,9 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import Site
 
-ROLES = [{"name": name, "description": f"The role {name}."} for name in ("viewer", "editor", "admin", "owner")]
+ROLES = [
+    {"name": name, "description": f"The role {name}."} for name in ("viewer", "editor", "admin", "owner")
+]
 
 
 class SiteSerializer(serializers.ModelSerializer):

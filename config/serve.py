@@ -21,7 +21,7 @@ import environ
 from config import embedded, processes
 from config.embedded.state import REPOSITORY, state_dir, tail
 
-START_SECONDS = 90
+START_SECONDS = 180
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

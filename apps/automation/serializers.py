@@ -59,16 +59,12 @@ class ConfigSerializer(serializers.ModelSerializer):
         return moment.isoformat().replace("+00:00", "Z") if moment else None
 
     def to_representation(self, settings: SiteSettings) -> dict:
-        stage_fields = [f for f in self.fields if _STAGE_FIELD.fullmatch(f) or f in LIMIT_FIELDS.values()]
-        taken = {name: self.fields.pop(name) for name in stage_fields}
-        data = super().to_representation(settings)
-        self.fields.update(taken)
         for stage in settings.stages:
             n = stage["number"]
-            data[f"stage_{n}_enabled"] = stage["enabled"]
-            data[f"stage_{n}_batch_size"] = stage["batch_size"]
-            data[LIMIT_FIELDS[n]] = stage["per_run_limit"]
-        return data
+            setattr(settings, f"stage_{n}_enabled", stage["enabled"])
+            setattr(settings, f"stage_{n}_batch_size", stage["batch_size"])
+            setattr(settings, LIMIT_FIELDS[n], stage["per_run_limit"])
+        return super().to_representation(settings)
 
     def update(self, settings: SiteSettings, validated_data: dict) -> SiteSettings:
         stages = {s["number"]: s for s in settings.stages}
@@ -116,6 +112,7 @@ class RunLogSerializer(serializers.ModelSerializer):
     class Meta:
         model = RunLog
         fields = ["id", "run", "level", "stage", "message", "created_at"]
+        read_only_fields = fields
 
 
 class FailedItemSerializer(serializers.ModelSerializer):

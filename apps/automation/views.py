@@ -46,7 +46,7 @@ class SiteMixin:
     def run(self) -> Run:
         return self._row("run_id", Run.objects.all())
 
-    def settings(self):
+    def settings_of_site(self):
         site = self.site()
         return site_settings(site_id=site.pk, account_id=site.account_id)
 
@@ -58,14 +58,14 @@ class ConfigView(SiteMixin, APIView):
     @extend_schema(parameters=[SITE_ID], responses=ConfigSerializer)
     def get(self, request):
         """When the site's runs start, and what each stage may do."""
-        return Response(ConfigSerializer(self.settings()).data)
+        return Response(ConfigSerializer(self.settings_of_site()).data)
 
 
 class UpdateConfigView(SiteMixin, APIView):
     @extend_schema(parameters=[SITE_ID], request=ConfigSerializer, responses=ConfigSerializer)
     def put(self, request):
         """Change the fields that are sent; the others stay."""
-        serializer = ConfigSerializer(self.settings(), data=request.data, partial=True)
+        serializer = ConfigSerializer(self.settings_of_site(), data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         serializer.save()
         return Response(serializer.data)
@@ -93,7 +93,7 @@ class PipelineOverviewView(SiteMixin, APIView):
     @extend_schema(parameters=[SITE_ID], responses=StageCountSerializer(many=True))
     def get(self, request):
         """What waits for each stage."""
-        return Response(stage_counts(settings=self.settings()))
+        return Response(stage_counts(settings=self.settings_of_site()))
 
 
 class PauseView(SiteMixin, APIView):

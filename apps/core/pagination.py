@@ -1,3 +1,4 @@
+from django.core.paginator import Paginator
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
@@ -5,9 +6,22 @@ from rest_framework.response import Response
 from apps.core.renderers import Unwrapped
 
 
+class _Paginator(Paginator):
+    """Asks the first page for one row more: where that does not come, the rows are counted already."""
+
+    def page(self, number):
+        if number not in (1, "1"):
+            return super().page(number)
+        rows = list(self.object_list[: self.per_page + 1])
+        if len(rows) <= self.per_page:
+            self.count = len(rows)
+        return self._get_page(rows[: self.per_page], 1, self)
+
+
 class PagePagination(PageNumberPagination):
     """`page` from 1, `page_size` default 20, at most 200; a page past the end is 404."""
 
+    django_paginator_class = _Paginator
     page_size = 20
     max_page_size = 200
     page_size_query_param = "page_size"

@@ -67,7 +67,7 @@ class _PreparedCursor(psycopg.Cursor):
     """Django's own binds on the client, so that every request would parse and plan the statement again."""
 
     def execute(self, query, params=None):
-        return super().execute(query, params, prepare=True)
+        return super().execute(query, params, prepare=True, binary=True)
 
 
 def first_row(statement: str, params: dict) -> tuple:

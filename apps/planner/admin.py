@@ -24,7 +24,8 @@ REFUSED_SHOWN = 1000
 class SeedKeywordForm(forms.ModelForm):
     class Meta:
         model = SeedKeyword
-        exclude = ["key"]
+        fields = ["industry_sector", "keyword", "country", "volume", "volume_is_estimate", "difficulty", "intent",
+                  "cpc", "high_opportunity_by_staff", "credit_cost"]  # fmt: skip
 
     def clean_keyword(self) -> str:
         try:
@@ -46,10 +47,12 @@ class SeedKeywordForm(forms.ModelForm):
 
 class KeywordImportForm(forms.Form):
     file = forms.FileField(
-        widget=UnfoldAdminFileFieldWidget, help_text="CSV, TSV, a plain list or .xlsx; exports of the usual tools."
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="CSV, TSV, a plain list or .xlsx; exports of the usual tools.",
     )
     sector = forms.ModelChoiceField(
-        IndustrySector.objects.filter(is_active=True).select_related("industry"), widget=UnfoldAdminSelectWidget
+        IndustrySector.objects.filter(is_active=True).select_related("industry"),
+        widget=UnfoldAdminSelectWidget,
     )
     country = forms.CharField(
         widget=UnfoldAdminTextInputWidget,
@@ -162,7 +165,16 @@ class ClusterAdmin(MadeByAccounts):
 
 @admin.register(ContentIdea)
 class ContentIdeaAdmin(MadeByAccounts):
-    list_display = ["title", "account", "site", "cluster", "content_type", "structure", "status", "created_at"]
+    list_display = [
+        "title",
+        "account",
+        "site",
+        "cluster",
+        "content_type",
+        "structure",
+        "status",
+        "created_at",
+    ]
     list_filter = ["status", "content_type", "structure", "is_offline_draft"]
     list_select_related = ["account", "site", "cluster"]
     search_fields = ["title", "primary_keyword", "account__name", "site__domain"]

@@ -116,7 +116,7 @@ class KeywordSerializer(WorkflowSerializer):
 
 class BulkStatusSerializer(serializers.Serializer):
     ids = IdsField()
-    status = serializers.ChoiceField(choices=Keyword.Status)
+    status = serializers.ChoiceField(choices=Keyword.Status.choices)
 
 
 class AddToWorkflowSerializer(serializers.Serializer):
@@ -190,7 +190,7 @@ class ClusterSerializer(WorkflowSerializer):
 
 class ClusterUpdateSerializer(serializers.Serializer):
     ids = IdsField()
-    status = serializers.ChoiceField(choices=Cluster.Status, required=False)
+    status = serializers.ChoiceField(choices=Cluster.Status.choices, required=False)
     is_locked = serializers.BooleanField(required=False)
 
     def validate(self, attrs: dict) -> dict:
@@ -269,10 +269,10 @@ class ContentIdeaSerializer(WorkflowSerializer):
 
 class IdeaUpdateSerializer(serializers.Serializer):
     ids = IdsField()
-    status = serializers.ChoiceField(choices=ContentIdea.Status, required=False)
-    content_type = serializers.ChoiceField(choices=ContentType, required=False)
-    structure = serializers.ChoiceField(choices=Structure, required=False)
-    intent = serializers.ChoiceField(choices=Intent, required=False, allow_blank=True)
+    status = serializers.ChoiceField(choices=ContentIdea.Status.choices, required=False)
+    content_type = serializers.ChoiceField(choices=ContentType.choices, required=False)
+    structure = serializers.ChoiceField(choices=Structure.choices, required=False)
+    intent = serializers.ChoiceField(choices=Intent.choices, required=False, allow_blank=True)
     word_count = serializers.IntegerField(min_value=100, max_value=20_000, required=False)
 
     def validate(self, attrs: dict) -> dict:
@@ -288,7 +288,7 @@ class SeedKeywordSerializer(serializers.Serializer):
     difficulty = serializers.ChoiceField(choices=["easy", "medium", "hard", "very_hard"], allow_null=True)
     difficulty_score = serializers.IntegerField(allow_null=True)
     country = serializers.CharField()
-    intent = serializers.ChoiceField(choices=Intent, allow_blank=True)
+    intent = serializers.ChoiceField(choices=Intent.choices, allow_blank=True)
     industry_sector = serializers.IntegerField()
     industry_sector_name = serializers.CharField()
     is_high_opportunity = serializers.BooleanField()

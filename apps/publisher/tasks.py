@@ -68,21 +68,18 @@ def _reference(run: JobRun, content_id: int) -> str:
 
 
 def _tell_published(run: JobRun, published: list[dict]) -> None:
-    one = published[0]
+    address = published[0]["external_url"] if len(published) == 1 else ""
     notify(
         account_id=run.account_id,
         notification_type="content_published",
         severity="success",
         title="Content published",
-        message=(
-            f"An article is out at {one['external_url']}" if len(published) == 1
-            else f"{len(published)} articles are out."
-        ),
+        message=f"An article is out at {address}" if address else f"{len(published)} articles are out.",
         action_label="View",
-        action_url=one["external_url"] if len(published) == 1 and len(one["external_url"]) <= 300 else "/writer/content",
+        action_url=address if 0 < len(address) <= 300 else "/writer/content",
         metadata={"content_ids": [p["content_id"] for p in published][:100], "count": len(published)},
         key=f"published:{run.job.pk}",
-    )  # fmt: skip
+    )
 
 
 def _tell_failed(run: JobRun, content_ids: list[int], error: str) -> None:

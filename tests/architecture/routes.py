@@ -15,6 +15,7 @@ class Route:
     method: str
     path: str
     view: type
+    action: str
 
     @property
     def name(self) -> str:
@@ -25,7 +26,15 @@ def routes() -> list[Route]:
     """Every API route with its methods, as the schema sees them."""
     enumerator = EndpointEnumerator()
     found = enumerator.get_api_endpoints()
-    return [Route(method, path, callback.cls) for path, _, method, callback in found]
+    return [
+        Route(
+            method,
+            path.replace("{pk}", "{id}"),
+            callback.cls,
+            getattr(callback, "actions", {}).get(method.lower(), method.lower()),
+        )
+        for path, _, method, callback in found
+    ]
 
 
 def shape(path: str) -> str:

@@ -48,8 +48,8 @@ def make_world(name: str) -> World:
     site.save(), sector.save(), account.save()
     now = timezone.now()
 
-    def add(model, **fields):
-        row = model.objects.create(account=account, **fields)
+    def add(kind, /, **fields):
+        row = kind.objects.create(account=account, **fields)
         world.rows.append(row)
         return row
 
@@ -90,7 +90,7 @@ def make_world(name: str) -> World:
         slug=secret,
         html=f"<p>{secret}</p>",
     )
-    image = add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
+    add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
     add(PublishingRecord, site=site, content=content, target="hosted", reference=secret)
     add(
         HostedPage,
@@ -99,7 +99,6 @@ def make_world(name: str) -> World:
         slug=secret,
         title=secret,
         html=secret,
-        featured_image=image,
         content_hash="0" * 64,
         published_at=now,
         updated_at=now,

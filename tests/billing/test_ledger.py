@@ -23,6 +23,7 @@ from apps.billing.services.ledger import (
     sweep_holds,
 )
 from apps.notifications.models import Notification
+from tests.factories import UserFactory
 from tests.factories.billing import account_with
 
 pytestmark = pytest.mark.django_db
@@ -58,12 +59,25 @@ def test_reserve_settle_gives_the_rest_back_and_says_what_was_used():
     account = account_with(100)
     reserve(account, 30)
     assert balance(account) == (70, 30)
-    used = {"provider": "openai", "model": "m", "tokens_in": 5, "tokens_out": 7, "cost": Decimal("0.5"), "run_id": 3}
+    used = {
+        "provider": "openai",
+        "model": "m",
+        "tokens_in": 5,
+        "tokens_out": 7,
+        "cost": Decimal("0.5"),
+        "run_id": 3,
+    }
     assert settle(account, 12, object_type="content", object_id=9, **used) == 12
     assert balance(account) == (88, 0)
     assert entries(account)[1:] == [("reserve", -30, 70), ("settle", 18, 88)]
     row = CreditUsage.objects.get(account=account)
-    assert (row.operation, row.credits, row.loss, row.reference, row.object_id) == ("content", 12, 0, "job:1:1", 9)
+    assert (row.operation, row.credits, row.loss, row.reference, row.object_id) == (
+        "content",
+        12,
+        0,
+        "job:1:1",
+        9,
+    )
     assert {name: getattr(row, name) for name in used} == used
 
 
@@ -103,7 +117,9 @@ def test_release_gives_all_back_and_a_new_reserve_is_a_new_attempt():
     assert settle(account, 20) == 20
     credits_release(account_id=account.pk, reference="job:1:1")
     assert balance(account) == (80, 0)
-    references = list(CreditEntry.objects.exclude(kind="grant").order_by("pk").values_list("reference", flat=True))
+    references = list(
+        CreditEntry.objects.exclude(kind="grant").order_by("pk").values_list("reference", flat=True)
+    )
     assert references == ["job:1:1#1", "job:1:1#1", "job:1:1#2", "job:1:1#2"]
 
 
@@ -154,7 +170,23 @@ def test_charge_takes_once_and_short_charge_leaves_the_callers_transaction_whole
             charge(account, 20, reference="seed:2")
         assert charge(account, 5, reference="seed:3", note="after the refusal") is True
     assert balance(account) == (0, 0)
-    assert CreditUsage.objects.filter(account=account, operation="keyword").count() == 2
+    assert not CreditUsage.objects.exists()
+
+
+def test_charge_with_usage_is_in_the_usage_log():
+    account = account_with(25)
+    user = UserFactory(account=account)
+    used = Usage(model="m" * 200, tokens_in=5, object_type="seed_keyword", object_id=9, user_id=user.pk)
+    assert charge(account, 20, usage=used)
+    row = CreditUsage.objects.get(account=account)
+    assert (row.credits, row.reference, row.model, row.object_id, row.user) == (
+        20,
+        "seed:1",
+        "m" * 100,
+        9,
+        user,
+    )
+    assert CreditEntry.objects.get(kind="charge").user == user
 
 
 def test_nothing_of_a_settle_remains_when_the_callers_transaction_fails():
@@ -246,6 +278,11 @@ def test_balance_of_an_account_without_a_plan():
     account = account_with(7)
     Subscription.objects.filter(account=account).update(status="ended")
     found = credits_balance(account_id=account.pk)
-    assert (found["balance"], found["plan"], found["period_end"], found["monthly_credits"]) == (7, None, None, 0)
+    assert (found["balance"], found["plan"], found["period_end"], found["monthly_credits"]) == (
+        7,
+        None,
+        None,
+        0,
+    )
     CreditBalance.objects.update(next_event_at=timezone.now() - timedelta(days=3))
     assert charge(account, 7) is True

@@ -45,7 +45,9 @@ def test_same_file_again_changes_nothing(sector):
     assert (how.volume, how.difficulty, how.intent) == (0, None, "informational")
     before = list(SeedKeyword.objects.extra(select={"version": "xmin::text"}).values_list("pk", "version"))
     assert counts(imported(text, sector)) == (0, 0, 2, 0)
-    assert before == list(SeedKeyword.objects.extra(select={"version": "xmin::text"}).values_list("pk", "version"))
+    assert before == list(
+        SeedKeyword.objects.extra(select={"version": "xmin::text"}).values_list("pk", "version")
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,8 @@ def test_exact_volume_beats_estimate_then_the_larger_wins(sector, there, coming,
 
 def test_refusals_are_told_row_by_row(sector):
     ligature = "\ufdfa" * 40  # one character that unfolds to eighteen
-    text = f"Keyword,Volume,Country\nok,1,UK\n,5,\nbad volume,many,\n{'x' * 501},1,\nok,2,GB\n{ligature},1,\n🚀 مرحبا,7,fr\n"
+    text = f"Keyword,Volume,Country\nok,1,UK\n,5,\nbad volume,many,\n{'x' * 501},1,\n"
+    text += f"ok,2,GB\n{ligature},1,\n🚀 مرحبا,7,fr\n"
     result = imported(text, sector)
     assert [(r.line, r.code) for r in result.refused] == [
         (2, "duplicate"), (3, "empty_keyword"), (4, "bad_volume"), (5, "too_long"), (7, "too_long"),
@@ -90,7 +93,9 @@ def test_dry_run_and_unreadable_file_store_nothing(sector):
 
 def test_number_of_statements_does_not_grow_with_the_file(sector):
     def statements(n: int) -> int:
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             imported("Keyword\n" + "".join(f"keyword {n} {i}\n" for i in range(n)), sector)
         return len(queries)
 
@@ -108,7 +113,9 @@ def test_command(sector, tmp_path, capsys):
         assert [row["code"] for row in csv.DictReader(opened)] == ["bad_volume"]
     call_command("import_keywords", str(file), sector=str(sector.pk), country="UK", verbosity=0)
     out = capsys.readouterr()
-    assert "0 added, 0 updated, 1 unchanged" in out.out and "line 3: 'two' was not taken (bad_volume)" in out.err
+    assert (
+        "0 added, 0 updated, 1 unchanged" in out.out and "line 3: 'two' was not taken (bad_volume)" in out.err
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,11 +145,11 @@ def test_admin_import_shows_what_was_refused(staff, sector):
     url = reverse("admin:planner_seedkeyword_import_keywords")
     assert url in changelist.content.decode() and "Import keywords" in changelist.content.decode()
     assert staff.get(url).status_code == 200
-    file = io.BytesIO("Keyword,Volume\none,1\n<script>,x\n".encode())
+    file = io.BytesIO(b"Keyword,Volume\none,1\n<script>,x\n")
     file.name = "list.csv"
     page = staff.post(url, {"file": file, "sector": sector.pk, "country": "US"}).content.decode()
     assert "1 added, 0 updated" in page and "bad_volume" in page
-    assert "&lt;script&gt;" in page and "<td dir=\"auto\"><script>" not in page
+    assert "&lt;script&gt;" in page and '<td dir="auto"><script>' not in page
     assert SeedKeyword.objects.get().keyword == "one"
     file = io.BytesIO(b"a,b\n1,2\n")
     file.name = "list.csv"
@@ -165,7 +172,13 @@ def test_admin_lists(staff, alice, model):
 
 def test_admin_seed_keyword_has_its_key(staff, sector):
     url = reverse("admin:planner_seedkeyword_add")
-    form = {"industry_sector": sector.pk, "keyword": "Cold  BREW", "country": "US", "volume": 5, "credit_cost": 0}
+    form = {
+        "industry_sector": sector.pk,
+        "keyword": "Cold  BREW",
+        "country": "US",
+        "volume": 5,
+        "credit_cost": 0,
+    }
     assert staff.post(url, form).status_code == 302
     assert SeedKeyword.objects.get().key == "cold brew"
     assert "already" in staff.post(url, form).content.decode()

@@ -18,13 +18,15 @@ from tests.factories.publisher import ApprovedContentFactory, GeneratedImageFact
 
 pytestmark = pytest.mark.django_db
 HOSTILE = (
-    "<p onclick=\"alert(1)\">Hi</p><script>alert(2)</script><a href=\"javascript:alert(3)\">x</a>"
+    '<p onclick="alert(1)">Hi</p><script>alert(2)</script><a href="javascript:alert(3)">x</a>'
     '<img src=x onerror=alert(4)><iframe src="//evil"></iframe><h2>A</h2><style>*{}</style><svg onload=alert(5)>'
 )
 
 
 def publish(content, reference="test:1", **fields):
-    return content_publish(account_id=content.account_id, content_id=content.pk, reference=reference, **fields)
+    return content_publish(
+        account_id=content.account_id, content_id=content.pk, reference=reference, **fields
+    )
 
 
 def path_of(url: str) -> str:
@@ -50,7 +52,9 @@ def test_whole_path(alice, content, run_jobs):
     content.refresh_from_db()
     assert (content.status, content.site_status, content.external_url) == ("published", "published", url)
     assert content.published_at and content.external_id == str(content.hosted_page.pk)
-    by_content = alice.client.get("/api/v1/publisher/publish/status/", {"content_id": content.pk}).json()["data"]
+    by_content = alice.client.get("/api/v1/publisher/publish/status/", {"content_id": content.pk}).json()[
+        "data"
+    ]
     assert (by_content["site_status"], by_content["external_url"]) == ("published", url)
     by_job = alice.client.get("/api/v1/publisher/publish/status/", {"task_id": task_id}).json()["data"]
     assert by_job["state"] == "succeeded" and by_job["contents"] == [by_content]
@@ -80,7 +84,10 @@ def test_twice_is_one_page_and_edits_wait_for_the_next_time(content):
     body = Client().get(path_of(first["external_url"])).content.decode()
     assert "Nobody may see" in body and "New title" in body
     again = HostedPage.objects.get()
-    assert (again.pk, again.published_at) == (page.pk, page.published_at) and again.updated_at > page.updated_at
+    assert (again.pk, again.published_at) == (
+        page.pk,
+        page.published_at,
+    ) and again.updated_at > page.updated_at
     publish(content, "test:3")
     assert HostedPage.objects.get().updated_at == again.updated_at  # nothing changed
 
@@ -102,7 +109,9 @@ def test_eight_at_once_make_one_page(alice, side_by_side, same):
     finished = []
 
     def one(n):
-        return lambda: publish(content, "test:1" if same else f"test:{n}", finish=lambda r: finished.append(n))
+        return lambda: publish(
+            content, "test:1" if same else f"test:{n}", finish=lambda r: finished.append(n)
+        )
 
     results = side_by_side(*[one(n) for n in range(8)])
     assert not [r for r in results if isinstance(r, Exception)]
@@ -115,7 +124,10 @@ def test_eight_at_once_make_one_page(alice, side_by_side, same):
 
 @pytest.mark.django_db(transaction=True)
 def test_eight_articles_at_once_for_one_address(alice, side_by_side):
-    contents = [ApprovedContentFactory(site=alice.site, slug=f"{'Water' if n % 2 else 'water'}{'!' * n}") for n in range(8)]
+    contents = [
+        ApprovedContentFactory(site=alice.site, slug=f"{'Water' if n % 2 else 'water'}{'!' * n}")
+        for n in range(8)
+    ]
     results = side_by_side(*[lambda c=c: publish(c) for c in contents])
     assert not [r for r in results if isinstance(r, Exception)], results
     slugs = sorted(HostedPage.objects.values_list("slug", flat=True))
@@ -216,7 +228,9 @@ def test_nothing_of_others(alice, bob, content):
     answer = ask.post("/api/v1/publisher/records/", {"content": content.pk})
     assert answer.status_code == 400 and "content" in answer.json()["details"]
     assert ask.get("/api/v1/publisher/publish/status/", {"content_id": content.pk}).status_code == 404
-    task_id = alice.client.post("/api/v1/publisher/publish/", {"content_ids": [content.pk]}).json()["data"]["task_id"]
+    task_id = alice.client.post("/api/v1/publisher/publish/", {"content_ids": [content.pk]}).json()["data"][
+        "task_id"
+    ]
     assert ask.get("/api/v1/publisher/publish/status/", {"task_id": task_id}).status_code == 404
     for path in ("deployments", "records"):
         assert ask.get(f"/api/v1/publisher/{path}/").json()["count"] == 0
@@ -254,7 +268,8 @@ def test_bad_bodies(alice, body):
 
 
 @pytest.mark.parametrize(
-    "query", [{}, {"content_id": "x"}, {"content_id": "٣"}, {"task_id": "x"}, {"content_id": 1, "task_id": "x"}]
+    "query",
+    [{}, {"content_id": "x"}, {"content_id": "٣"}, {"task_id": "x"}, {"content_id": 1, "task_id": "x"}],
 )
 def test_bad_queries_of_status(alice, query):
     assert alice.client.get("/api/v1/publisher/publish/status/", query).status_code == 400
@@ -262,7 +277,9 @@ def test_bad_queries_of_status(alice, query):
 
 def test_a_record_is_made_and_published_once(alice, content, run_jobs):
     made = [
-        alice.client.post("/api/v1/publisher/records/", {"content": content.pk}, headers={"Idempotency-Key": "k"})
+        alice.client.post(
+            "/api/v1/publisher/records/", {"content": content.pk}, headers={"Idempotency-Key": "k"}
+        )
         for _ in range(2)
     ]
     assert [m.status_code for m in made] == [201, 201], made[0].content
@@ -272,7 +289,9 @@ def test_a_record_is_made_and_published_once(alice, content, run_jobs):
     assert job.result["published"][0]["record_id"] == made[0].json()["data"]["id"]
     assert PublishingRecord.objects.get().status == "published"
     other = ApprovedContentFactory(site=alice.site)
-    answer = alice.client.post("/api/v1/publisher/records/", {"content": other.pk}, headers={"Idempotency-Key": "k"})
+    answer = alice.client.post(
+        "/api/v1/publisher/records/", {"content": other.pk}, headers={"Idempotency-Key": "k"}
+    )
     assert answer.status_code == 409 and PublishingRecord.objects.count() == 1
 
 
@@ -284,21 +303,37 @@ def test_a_job_that_is_given_up_leaves_nothing_publishing(alice, content, monkey
     run = jobs.claim(Job.objects.get().pk)
     jobs.fail(run, "It was started too often.", "GAVE_UP")
     content.refresh_from_db()
-    assert content.site_status == "failed" and PublishingRecord.objects.get().error == "It was started too often."
+    assert (
+        content.site_status == "failed"
+        and PublishingRecord.objects.get().error == "It was started too often."
+    )
     assert Notification.objects.get().notification_type == "content_publish_failed"
     assert tasks.publish_failed
 
 
 def test_hostile_html_is_published_harmless(content):
     Content.objects.filter(pk=content.pk).update(
-        html=HOSTILE, title='</script><script>alert("t")</script>', meta_title="", categories=['"><b>', "a\x07b"]
+        html=HOSTILE,
+        title='</script><script>alert("t")</script>',
+        meta_title="",
+        categories=['"><b>', "a\x07b"],
     )
     result = publish(content)
     assert result["fields"]["html"] == "changed" and result["fields"]["title"] == "kept"
     assert result["fields"]["meta_title"] == "kept" and result["fields"]["categories"] == "changed"
     page = Client().get(path_of(result["external_url"]))
     body = page.content.decode()
-    for bad in ("onclick", "onerror", "javascript:", "<iframe", "<svg", "<style", "alert(2)", '"><b>', "<script>"):
+    for bad in (
+        "onclick",
+        "onerror",
+        "javascript:",
+        "<iframe",
+        "<svg",
+        "<style",
+        "alert(2)",
+        '"><b>',
+        "<script>",
+    ):
         assert bad not in body, bad
     assert body.count("<script") == 1
     data = json.loads(body.split('<script type="application/ld+json">')[1].split("</script>")[0])
@@ -309,7 +344,9 @@ def test_hostile_html_is_published_harmless(content):
 
 def test_pictures_stand_in_the_text_and_stay_as_they_were(alice, content):
     top = GeneratedImageFactory(content=content, caption="A <b> jar")
-    first = GeneratedImageFactory(content=content, kind="in_article", position=0, alt='Wa"><i>ter', color="blue")
+    first = GeneratedImageFactory(
+        content=content, kind="in_article", position=0, alt='Wa"><i>ter', color="blue"
+    )
     last = GeneratedImageFactory(content=content, kind="in_article", position=7, color="red")
     GeneratedImageFactory(content=content, kind="in_article", position=3, status="pending", file=None)
     result = publish(content)
@@ -377,7 +414,12 @@ def test_only_pictures_of_published_pages(alice, bob, content):
     GeneratedImageFactory(content=content)
     publish(content)
     (name,) = content.hosted_page.images
-    for path in (f"bob-site/images/{name}", "alice-site/images/1-0.png", "alice-site/images/..%2f..%2fx", "no/images/x"):
+    for path in (
+        f"bob-site/images/{name}",
+        "alice-site/images/1-0.png",
+        "alice-site/images/..%2f..%2fx",
+        "no/images/x",
+    ):
         assert Client().get(f"/sites/{path}").status_code == 404
     alice.site.is_active = False
     alice.site.save()

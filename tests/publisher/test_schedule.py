@@ -46,7 +46,7 @@ def test_days_slots_and_the_daily_limit():
     assert fill(settings, "UTC", MONDAY, 5) == [
         "06-01 09:00", "06-01 14:00", "06-03 09:00", "06-03 14:00", "06-08 09:00",
     ]  # fmt: skip
-    assert fill(settings, "UTC", MONDAY.replace(hour=14), 1) == ["06-03 09:00"]
+    assert fill(settings, "UTC", MONDAY.replace(hour=14), 2) == ["06-01 18:00", "06-03 09:00"]
 
 
 def test_weekly_and_monthly_limits():
@@ -65,7 +65,9 @@ def test_a_long_slot_is_shared_evenly():
 
 
 def test_a_slot_over_midnight_counts_for_the_day_on_which_it_publishes():
-    settings = settings_of(publish_time_slots=[slot("23:30", "00:30")], daily_publish_limit=2, publish_days=["mon"])
+    settings = settings_of(
+        publish_time_slots=[slot("23:30", "00:30")], daily_publish_limit=2, publish_days=["mon"]
+    )
     assert fill(settings, "UTC", MONDAY, 2) == ["06-01 23:30", "06-02 00:00"]
     assert fill(settings, "UTC", MONDAY + timedelta(hours=23, minutes=20), 1) == ["06-02 00:00"]
 
@@ -84,7 +86,11 @@ def test_what_is_placed_counts_in_local_days():
         ("Europe/London", datetime(2026, 3, 28, 0, tzinfo=UTC), ["2026-03-28T09:00Z", "2026-03-29T08:00Z"]),
         ("Europe/London", datetime(2026, 10, 24, 0, tzinfo=UTC), ["2026-10-24T08:00Z", "2026-10-25T09:00Z"]),
         ("America/New_York", datetime(2026, 3, 7, 6, tzinfo=UTC), ["2026-03-07T14:00Z", "2026-03-08T13:00Z"]),
-        ("America/New_York", datetime(2026, 10, 31, 6, tzinfo=UTC), ["2026-10-31T13:00Z", "2026-11-01T14:00Z"]),
+        (
+            "America/New_York",
+            datetime(2026, 10, 31, 6, tzinfo=UTC),
+            ["2026-10-31T13:00Z", "2026-11-01T14:00Z"],
+        ),
     ],
 )
 def test_nine_o_clock_is_nine_o_clock_over_a_change_of_the_clock(zone, now, expected):
@@ -157,9 +163,13 @@ def test_the_answer_of_the_seed(alice, content):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("time", ["2020-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "soon", 5, []])
+@pytest.mark.parametrize(
+    "time", ["2020-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "soon", 5, []]
+)
 def test_bad_times(alice, content, time):
-    answer = alice.client.post(f"/api/v1/writer/content/{content.pk}/schedule/", {"scheduled_publish_at": time})
+    answer = alice.client.post(
+        f"/api/v1/writer/content/{content.pk}/schedule/", {"scheduled_publish_at": time}
+    )
     assert answer.status_code == 400 and "scheduled_publish_at" in answer.json()["details"]
 
 
@@ -179,7 +189,11 @@ def test_states_that_forbid(alice, content):
 
 @pytest.mark.django_db
 def test_publishing_by_hand_counts_but_is_not_held(alice):
-    one = {"daily_publish_limit": 1, "publish_days": EVERY_DAY, "publish_time_slots": [slot("00:00", "23:59")]}
+    one = {
+        "daily_publish_limit": 1,
+        "publish_days": EVERY_DAY,
+        "publish_time_slots": [slot("00:00", "23:59")],
+    }
     settings = site_settings(site_id=alice.site.pk, account_id=alice.account.pk)
     SiteSettings.objects.filter(pk=settings.pk).update(**one)
     by_hand, second, waiting = ApprovedContentFactory.create_batch(3, site=alice.site)
@@ -189,7 +203,9 @@ def test_publishing_by_hand_counts_but_is_not_held(alice):
     assert at.date() == timezone.now().date() + timedelta(days=1)
     content_unschedule(account_id=alice.account.pk, content_id=waiting.pk)
     HostedPage.objects.all().delete()
-    Content.objects.filter(pk__in=[by_hand.pk, second.pk]).update(published_at=timezone.now() - timedelta(days=40))
+    Content.objects.filter(pk__in=[by_hand.pk, second.pk]).update(
+        published_at=timezone.now() - timedelta(days=40)
+    )
     assert schedule(waiting)["scheduled_publish_at"] == at
 
 

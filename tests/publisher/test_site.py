@@ -1,6 +1,7 @@
 """The hosted site as readers and search engines see it."""
 
 import json
+from urllib.parse import unquote, urljoin
 from xml.etree import ElementTree
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from selectolax.lexbor import LexborHTMLParser
 
+from apps.intelligence.functions import FUNCTIONS
 from apps.intelligence.services.calls import text_call
 from apps.publisher.models import HostedPage
 from apps.publisher.services.pages import category_slug, slug_clean
@@ -41,12 +43,15 @@ def tree(answer) -> LexborHTMLParser:
 
 
 def links(page) -> set[str]:
-    return {a.attributes["href"] for a in page.css("a, link") if "/static/" not in a.attributes["href"]}
+    found = {a.attributes["href"] for a in page.css("a, link") if "/static/" not in a.attributes["href"]}
+    return {urljoin("http://testserver", unquote(url)) for url in found if not url.startswith("#")}
 
 
 def test_every_link_of_the_site_leads_somewhere(alice):
     for n, title in enumerate(["Kalter Kaffee", "قهوة باردة", "冷萃咖啡", "☕", "Kaffee & <b>Milch</b>"]):
-        content = ApprovedContentFactory(site=alice.site, title=title, slug=title, categories=[f"{title} 🌊", "☕"])
+        content = ApprovedContentFactory(
+            site=alice.site, title=title, slug=title, categories=[f"{title} 🌊", "☕"]
+        )
         if n % 2:
             GeneratedImageFactory(content=content)
         publish(content)
@@ -58,9 +63,9 @@ def test_every_link_of_the_site_leads_somewhere(alice):
         assert answer.status_code == 200, url
         if answer["Content-Type"].startswith("text/html"):
             page = LexborHTMLParser(answer.content.decode())
-            waiting |= {u for u in links(page) if not u.startswith("#")} - seen
+            waiting |= links(page) - seen
             for img in page.css("img"):
-                assert get(img.attributes["src"]).status_code == 200
+                assert get(urljoin(url, img.attributes["src"])).status_code == 200
     assert len([u for u in seen if "/category/" in u]) == 6 and len(seen) == 1 + 5 + 6 + 1
     assert all(u.isascii() for u in HostedPage.objects.values_list("content__external_url", flat=True))
 
@@ -69,7 +74,10 @@ def test_article_tells_search_engines_what_it_is(alice, content):
     GeneratedImageFactory(content=content, alt='A "jar"')
     url = publish(content)
     page = tree(get(url))
-    meta = {m.attributes.get("property") or m.attributes.get("name"): m.attributes.get("content") for m in page.css("meta")}
+    meta = {
+        m.attributes.get("property") or m.attributes.get("name"): m.attributes.get("content")
+        for m in page.css("meta")
+    }
     assert page.css_first("title").text() == "Cold brew ratio"
     assert page.css_first("link[rel=canonical]").attributes["href"] == url == meta["og:url"]
     assert meta["description"] == content.meta_description and meta["og:type"] == "article"
@@ -96,8 +104,9 @@ def test_right_to_left_in_its_own_language(alice):
 
 
 def test_an_offline_draft_reads_well(alice, content):
-    inputs = {"title": "Cold brew", "primary_keyword": "cold brew", "keywords": "cold brew ratio\nhow to make cold brew",
-              "word_count": 600, "include_faq": True, "language": "en"}  # fmt: skip
+    given = {"title": "Cold brew", "primary_keyword": "cold brew", "keywords": "cold brew ratio\nhow to make cold brew",
+             "word_count": 600, "include_faq": True, "language": "en"}  # fmt: skip
+    inputs = {**dict.fromkeys(FUNCTIONS["content"].variables, ""), **given}
     draft = text_call(function="content", inputs=inputs, account_id=alice.account.pk).data
     Content.objects.filter(pk=content.pk).update(html=draft["html"], title=draft["title"])
     body = tree(get(publish(content))).css_first(".body")
@@ -112,7 +121,7 @@ def test_home_turns_pages(alice):
     assert len(first.css("article.card")) == 12 and not first.css("a[rel=prev]")
     second = tree(get(first.css_first("a[rel=next]").attributes["href"]))
     assert len(second.css("article.card")) == 2 and not second.css("a[rel=next]")
-    assert second.css_first("a[rel=prev]").attributes["href"] == "http://testserver/sites/alice-site/"
+    assert second.css_first("a[rel=prev]").attributes["href"] == "/sites/alice-site/"
     assert second.css_first("link[rel=canonical]").attributes["href"].endswith("/?page=2")
     for page in ("3", "0", "-1", "x", "٢", "9" * 40, "1e3"):
         assert get(f"/sites/alice-site/?page={page}").status_code == 404
@@ -149,7 +158,12 @@ def test_what_is_not_there(alice, bob, content):
     for field in ("is_active", "is_hosted"):
         setattr(alice.site, field, False)
         alice.site.save()
-        for path in (url, "/sites/alice-site/", "/sites/alice-site/feed.xml", "/sites/alice-site/sitemap.xml"):
+        for path in (
+            url,
+            "/sites/alice-site/",
+            "/sites/alice-site/feed.xml",
+            "/sites/alice-site/sitemap.xml",
+        ):
             assert get(path).status_code == 404
         setattr(alice.site, field, True)
     alice.account.status = "suspended"
@@ -173,16 +187,22 @@ def test_conditional_requests(alice, content):
 
 
 def test_sitemap_feed_and_robots(alice):
-    contents = ApprovedContentFactory.create_batch(2, site=alice.site, title="Q&A <i>\x0b", slug="ق", categories=["A&B"])[:1]
-    url = publish(contents[0])
+    url = publish(ApprovedContentFactory(site=alice.site, title="Q&A <i>\x0b", slug="ق", categories=["A&B"]))
     xml = ElementTree.fromstring(get("/sites/alice-site/sitemap.xml").content)
     found = {e.find(f"{SITEMAP}loc").text: e.find(f"{SITEMAP}lastmod") for e in xml}
     assert found[url].text and "http://testserver/sites/alice-site/category/a-b/" in found
     rss = ElementTree.fromstring(get("/sites/alice-site/feed.xml").content)
     item = rss.find("channel/item")
-    assert (item.find("link").text, item.find("title").text, item.find("category").text) == (url, "Q&A <i>", "A&B")
+    assert (item.find("link").text, item.find("title").text, item.find("category").text) == (
+        url,
+        "Q&A <i>",
+        "A&B",
+    )
     assert rss.find(f"channel/{ATOM}link").attrib["href"].endswith("/sites/alice-site/feed.xml")
-    assert b"Sitemap: http://testserver/sites/alice-site/sitemap.xml" in get("/sites/alice-site/robots.txt").content
+    assert (
+        b"Sitemap: http://testserver/sites/alice-site/sitemap.xml"
+        in get("/sites/alice-site/robots.txt").content
+    )
 
 
 def test_two_queries_a_page(alice):
@@ -195,8 +215,8 @@ def test_two_queries_a_page(alice):
         for url in [*urls, article]:
             with CaptureQueriesContext(connection) as asked:
                 assert get(url).status_code == 200
-            reads = [q for q in asked if "core_ratecounter" not in q["sql"]]
-            assert len(reads) == 2, (url, reads)
+            counter = 1 if url.startswith("/api/") else 0  # of the rate limit
+            assert len(asked) == 2 + counter, (url, asked.captured_queries)
 
 
 def test_site_definition(alice, bob, content, anonymous):
@@ -218,7 +238,10 @@ def test_site_definition(alice, bob, content, anonymous):
     for secret in ("Secret", "alice@example.com", '"account', "domain", "prompt"):
         assert secret not in text
     assert anonymous.get(path, {"site_id": alice.site.pk}).json()["data"] == data
-    assert anonymous.get(path, {"site": "alice-site"}, headers={"If-None-Match": answer["ETag"]}).status_code == 304
+    assert (
+        anonymous.get(path, {"site": "alice-site"}, headers={"If-None-Match": answer["ETag"]}).status_code
+        == 304
+    )
     assert "public" in answer["Cache-Control"] and int(answer["X-RateLimit-Limit"]) > 0
 
     bob.site.is_hosted = False

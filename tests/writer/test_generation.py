@@ -21,7 +21,9 @@ from apps.writer.services.generation import content_generate
 from apps.writer.services.tasks import tasks_create_from_ideas
 from tests.factories.writer import ContentFactory, TaskFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+# Jobs work in threads of their own, which see only what is committed.
+in_threads = pytest.mark.django_db(transaction=True)
 URL = "/api/v1/writer/tasks/"
 
 
@@ -45,6 +47,7 @@ def settled(actor) -> int:
     return sum(CreditUsage.objects.filter(account=actor.account).values_list("credits", flat=True))
 
 
+@in_threads
 def test_from_idea_to_article(alice, run_jobs):
     idea = ContentIdea.objects.create(
         account=alice.account, site=alice.site, sector=alice.sector, title="Cold brew at home",
@@ -96,6 +99,7 @@ def test_any_title_can_be_written(alice, title):
     assert content.title.startswith(title[:20]) and content.slug
 
 
+@in_threads
 def test_several_side_by_side_and_the_same_key_again(alice, run_jobs, provider):
     asked = provider().asked
     tasks = [TaskFactory(site=alice.site, title="One and the same title") for _ in range(6)]
@@ -146,6 +150,7 @@ def test_the_plan_limits_articles_before_they_are_written(alice, provider):
     assert asked == []
 
 
+@in_threads
 def test_one_bad_item_does_not_fail_the_others(alice, run_jobs, provider):
     provider(
         lambda request: BadAnswer("The answer is no JSON.") if "bad" in request.inputs["title"] else None
@@ -166,6 +171,7 @@ def test_one_bad_item_does_not_fail_the_others(alice, run_jobs, provider):
     assert run_jobs()[0].state == "succeeded"
 
 
+@in_threads
 def test_all_bad_is_a_failed_job(alice, run_jobs, provider):
     provider(lambda request: BadAnswer("The answer is no JSON."))
     task = TaskFactory(site=alice.site)
@@ -177,6 +183,7 @@ def test_all_bad_is_a_failed_job(alice, run_jobs, provider):
     assert Notification.objects.get(notification_type="ai_content_failed").severity == "error"
 
 
+@in_threads
 def test_a_bug_in_one_item_is_told_without_its_trace(alice, run_jobs, provider):
     def fault(request):
         if "bug" in request.inputs["title"]:
@@ -193,6 +200,7 @@ def test_a_bug_in_one_item_is_told_without_its_trace(alice, run_jobs, provider):
     assert bad.status == "failed" and not CreditHold.objects.filter(state="held").exists()
 
 
+@in_threads
 def test_a_provider_that_is_down_is_waited_for(alice, run_jobs, provider, settings):
     settings.AI_CONCURRENCY = {"offline": 1, "openai": 1}
     answered = []
@@ -227,6 +235,7 @@ def test_a_provider_that_is_down_is_waited_for(alice, run_jobs, provider, settin
     assert CreditUsage.objects.count() == Content.objects.count() == 4
 
 
+@in_threads
 def test_a_refused_key_fails_at_once(alice, run_jobs, provider):
     provider(lambda request: ProviderRefused("The key was refused.", provider_down=True))
     task = TaskFactory(site=alice.site)
@@ -237,6 +246,7 @@ def test_a_refused_key_fails_at_once(alice, run_jobs, provider):
     assert (task.status, task.error) == ("failed", "The key was refused.")
 
 
+@in_threads
 def test_a_killed_worker_loses_and_repeats_nothing(alice, run_jobs, provider):
     tasks = [TaskFactory(site=alice.site) for _ in range(3)]
     start(alice, [task.pk for task in tasks])
@@ -265,6 +275,7 @@ def test_a_killed_worker_loses_and_repeats_nothing(alice, run_jobs, provider):
         killed.finish({})
 
 
+@in_threads
 def test_cancelled_while_it_runs(alice, run_jobs, provider):
     task = TaskFactory(site=alice.site)
     start(alice, [task.pk])
@@ -280,6 +291,7 @@ def test_cancelled_while_it_runs(alice, run_jobs, provider):
     assert task.status == "queued" and available(alice) == before
 
 
+@in_threads
 def test_many_for_one_task_write_and_charge_once(alice):
     task = TaskFactory(site=alice.site)
     before = available(alice)
@@ -321,6 +333,7 @@ def test_a_caller_that_refuses_rolls_everything_back(alice):
         content_generate(account_id=alice.account.pk, task_id=task.pk, reference="r")
 
 
+@in_threads
 def test_a_task_deleted_meanwhile(alice, run_jobs, provider):
     task = TaskFactory(site=alice.site)
     before = available(alice)

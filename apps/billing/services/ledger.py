@@ -26,7 +26,13 @@ from apps.billing.services.lots import (
     is_due,
     lot_add,
 )
-from apps.billing.services.statements import CHARGE, RESERVE, spend_in_passing, spend_locked
+from apps.billing.services.statements import (
+    CHARGE,
+    CHARGE_WITH_USAGE,
+    RESERVE,
+    spend_in_passing,
+    spend_locked,
+)
 from apps.core.errors import AppError
 
 MAX_CREDITS = 2**31 - 1
@@ -176,26 +182,27 @@ def credits_charge(
 ) -> bool:
     """Takes `amount` credits at once. False, and nothing taken, when this reference was charged already.
 
+    Only with `usage` is there a row in the usage log, beside the entry in the ledger.
     Raises InsufficientCredits when the credits are short.
     """
     now = timezone.now()
-    usage = usage or Usage()
-    values = usage.columns() | {
+    statement = CHARGE_WITH_USAGE if usage else CHARGE
+    values = (usage or Usage()).columns() | {
         "account_id": account_id,
         "amount": _whole(amount),
         "operation": operation,
         "reference": reference,
-        "user_id": user_id or usage.user_id,
+        "user_id": user_id or (usage.user_id if usage else None),
         "note": note[:300],
         "now": now,
     }
-    if spend_in_passing(CHARGE, values):
+    if spend_in_passing(statement, values):
         return True
     with transaction.atomic():
         balance = balance_lock(account_id=account_id, now=now)
         if CreditEntry.objects.filter(account_id=account_id, reference=reference, kind="charge").exists():
             return False
-        spent = spend_locked(CHARGE, values, balance)
+        spent = spend_locked(statement, values, balance)
     if not spent:
         raise InsufficientCredits(amount, balance.balance)
     return True

@@ -5,15 +5,18 @@ from django.utils import timezone
 
 from apps.accounts.models import LimitCounter
 from apps.accounts.services.limits import RESOURCES
-from apps.billing.models import CreditUsage
+from apps.billing.models import CreditEntry, CreditUsage
 from apps.billing.services.lots import active_subscription
+
+Kind = CreditEntry.Kind
+SPENDS = (Kind.RESERVE, Kind.SETTLE, Kind.RELEASE, Kind.CHARGE)
 
 
 def usage_limits(*, account_id: int) -> dict[str, dict]:
     """{resource: {used, limit, percent}} of sites, users, keywords; of content, images, credits this month.
 
-    `limit` and `percent` are None where the plan sets none. What is counted by month is of the current
-    period.
+    Credits that are reserved count as used. `limit` and `percent` are None where the plan sets none. What is
+    counted by month is of the current period.
     """
     subscription = active_subscription(account_id=account_id)
     start = subscription.period_at(timezone.now())[0] if subscription else None
@@ -28,10 +31,10 @@ def usage_limits(*, account_id: int) -> dict[str, dict]:
         )
         for resource, (field, monthly) in RESOURCES.items()
     }
-    spent = CreditUsage.objects.filter(account_id=account_id)
+    moved = CreditEntry.objects.filter(account_id=account_id, kind__in=SPENDS)
     if start:
-        spent = spent.filter(created_at__gte=start)
-    credits = spent.aggregate(n=Sum("credits", default=0))["n"]
+        moved = moved.filter(created_at__gte=start)
+    credits = max(0, -moved.aggregate(n=Sum("amount", default=0))["n"])
     return limits | {"credits": _row(credits, subscription.plan.monthly_credits if subscription else 0)}
 
 

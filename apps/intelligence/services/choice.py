@@ -8,7 +8,6 @@ from django.conf import settings
 
 from apps.intelligence.clients.base import Provider
 from apps.intelligence.clients.offline.provider import OfflineProvider
-from apps.intelligence.clients.openai import OpenAIProvider
 from apps.intelligence.models import AIModel
 
 
@@ -48,7 +47,10 @@ def _choice(row: AIModel) -> Choice:
 
 
 @lru_cache(maxsize=8)
-def _openai(key: str, base_url: str, timeout: float) -> OpenAIProvider:
+def _openai(key: str, base_url: str, timeout: float) -> Provider:
+    # The SDK takes seconds to import: only a process that asks it pays for that.
+    from apps.intelligence.clients.openai import OpenAIProvider
+
     return OpenAIProvider(key, base_url or None, timeout=timeout)
 
 

@@ -12,16 +12,17 @@ def partition(graph: sparse.csr_matrix, gamma: float) -> np.ndarray:
     n = graph.shape[0]
     labels = np.arange(n) + n
     if graph.nnz:
-        graph = graph.multiply(graph >= gamma / 2).tocsr()  # weaker edges change nothing but the time
-        graph.sort_indices()
+        graph = graph.copy()
+        graph.data[graph.data < gamma / 2] = 0  # weaker edges change nothing but the time
+        graph.eliminate_zeros()
     if graph.nnz:
         _, found = leiden_csr(
             graph.indptr.astype(np.int64),
-            graph.indices.astype(np.int32),
-            graph.data.astype(np.float64),
+            graph.indices.astype(np.int32, copy=False),
+            graph.data.astype(np.float64, copy=False),
             n,
             resolution=gamma,
-            iterations=1,  # more change under 1 % of the pairs and double the time each,
+            iterations=1,  # more change under 1 % of the pairs and double the time each
             use_modularity=False,
             seed=1,
         )

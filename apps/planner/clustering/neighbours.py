@@ -11,20 +11,25 @@ from scipy import sparse
 
 from .features import MEANING, Features, unit_rows
 
-CANDIDATES = 75  # kept of the search for exact scoring; half of it from each search where there are two
+CANDIDATES = 75  # kept for exact scoring
+CANDIDATES_OF_CELLS, CANDIDATES_OF_WORDS = 30, 20  # the same in large sets, from each of the two searches
 NEIGHBOURS = 25  # edges a keyword brings into the graph
 SMOOTHING = 5  # neighbours that lend a keyword their meaning
+LENDS = 0.3  # mean similarity of these from which they lend as much as the keyword itself says
+DENSITY = 0.5  # a keyword with few near ones counts as at least this share of the usual density
 EXACT_UP_TO = 20_000  # one cell: every keyword is compared with every other
 PROBES = 12  # cells searched for one cell
 RARE = 100  # a word or pair of words in more keywords than this leads to no candidates
 SKETCH = 256  # dimensions that stand for words and letters during the search; half of it in large sets
-_BLOCK = 2_000_000  # pairs scored at a time
+_BLOCK, _PAIRS = 2_000_000, 8_000  # pairs scored at a time: as a matrix product, one by one
 
 
 def neighbour_graph(features: Features, tick: Callable[[float], None] = lambda share: None) -> sparse.csr_matrix:
     """Symmetric n x n CSR of similarities, without a diagonal. `tick` hears the share done, 0 to 1."""
     n = features.meaning.shape[0]
     left, right = _candidate_pairs(features, lambda share: tick(0.6 * share))
+    if not len(left):
+        return sparse.csr_matrix((n, n))
     wording = _wording_of_pairs(features.wording, left, right)
     tick(0.75)
     base = MEANING * _meaning_of_pairs(features.meaning, left, right) + wording
@@ -51,16 +56,16 @@ def symmetric(left, right, scores, n) -> sparse.csr_matrix:
 
 def smoothed(meaning: np.ndarray, near: sparse.csr_matrix) -> np.ndarray:
     """Each vector plus the weighted mean of its nearest neighbours: short texts say too little on their own."""
-    weights = sparse.diags(1 / np.maximum(np.asarray(near.sum(axis=1)).ravel(), 1e-9)) @ near
-    lent = meaning + weights.astype(np.float32) @ meaning
-    lent -= lent.mean(axis=0, dtype=np.float64).astype(np.float32)
+    weights = sparse.diags(1 / np.maximum(np.asarray(near.sum(axis=1)).ravel(), SMOOTHING * LENDS)) @ near
+    lent = weights.astype(np.float32) @ meaning
+    lent += meaning
     return unit_rows(lent)
 
 
 def _local_scaling(left, right, scores, n):
     """Divide by how near each side's neighbours usually are, so that one cut fits dense and sparse regions."""
     density = _Ranked(left, right, scores, n).mean_of_first(10)
-    density = np.maximum(density / max(float(density.mean()), 1e-9), 0.1)
+    density = np.maximum(density / max(float(density.mean()), 1e-9), DENSITY)
     return (scores / np.sqrt(np.sqrt(density[left] * density[right]))).astype(np.float32)
 
 
@@ -102,8 +107,8 @@ class _Ranked:
 
 def _meaning_of_pairs(vectors, left, right):
     dots = np.empty(len(left), np.float32)
-    for start in range(0, len(left), 50_000):
-        part = slice(start, start + 50_000)
+    for start in range(0, len(left), _PAIRS):
+        part = slice(start, start + _PAIRS)
         dots[part] = np.einsum("ij,ij->i", vectors[left[part]], vectors[right[part]])
     return np.maximum(dots, 0)
 
@@ -119,6 +124,8 @@ def _wording_of_pairs(wording, left, right):
 def _candidate_pairs(features: Features, tick):
     """(left, right), left < right, sorted and distinct."""
     n = features.meaning.shape[0]
+    if n <= CANDIDATES:
+        return np.triu_indices(n, 1)
     keys = [_keys(*_search_cells(features, tick), n)]
     if n > EXACT_UP_TO:
         keys.append(_keys(*_search_rare(features.wording), n))
@@ -146,7 +153,7 @@ def _search_rare(wording):
         rows = np.repeat(np.arange(product.shape[0]), np.diff(product.indptr))
         product.sort_indices()
         order = np.argsort(rows - product.data, kind="stable")  # by row, best first: a score is below 1
-        kept = order[np.arange(len(order)) - product.indptr[rows] < CANDIDATES // 3]
+        kept = order[np.arange(len(order)) - product.indptr[rows] < CANDIDATES_OF_WORDS]
         found.append(np.stack([rows[kept] + start, product.indices[kept]]))
     return np.concatenate(found, axis=1)
 
@@ -156,7 +163,7 @@ def _search_cells(features: Features, tick):
     n = features.meaning.shape[0]
     rng = np.random.default_rng(0)
     exact = n <= EXACT_UP_TO
-    size, k = (SKETCH, CANDIDATES) if exact else (SKETCH // 2, CANDIDATES // 2)
+    size, k = (SKETCH, CANDIDATES) if exact else (SKETCH // 2, CANDIDATES_OF_CELLS)
     signs = rng.choice(np.array([-1, 1], np.float32) / np.float32(size**0.5), size=(features.wording.shape[1], size))
     vectors = np.hstack([features.meaning * np.float32(MEANING**0.5), features.wording @ signs])
     if exact:

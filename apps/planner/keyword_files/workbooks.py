@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO
-
-import openpyxl
-from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+from typing import TYPE_CHECKING, BinaryIO
 
 from .columns import Header, Row, UnreadableKeywordFile, find_header, no_keyword_column
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 MAX_UNPACKED_BYTES = 1024**3
 MAX_COMPRESSION = 100  # a real workbook packs to a tenth
@@ -23,7 +23,7 @@ _SAMPLE_ROWS = 40
 class SheetTable:
     """One worksheet of an .xlsx workbook."""
 
-    sheet: ReadOnlyWorksheet
+    sheet: "ReadOnlyWorksheet"
     header: Header
     notes: tuple[str, ...]
     encoding: None = None
@@ -53,6 +53,8 @@ def sheet_table(file: BinaryIO) -> SheetTable:
     with _workbook_errors():
         _check_archive(file)
         file.seek(0)
+        import openpyxl  # takes a second to import: only who reads a workbook pays for it
+
         workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         seen: list[Sequence[object]] = []
         for sheet in workbook.worksheets:
@@ -70,7 +72,7 @@ def sheet_table(file: BinaryIO) -> SheetTable:
     )
 
 
-def _sheet_rows(sheet: ReadOnlyWorksheet, first: int, columns: int) -> Iterator[Sequence[object]]:
+def _sheet_rows(sheet: "ReadOnlyWorksheet", first: int, columns: int) -> Iterator[Sequence[object]]:
     return sheet.iter_rows(first, MAX_ROWS, 1, columns, values_only=True)
 
 

@@ -42,12 +42,22 @@ def keyword_create(*, account_id: int, sector: Sector, keyword: str, **fields) -
 
 
 def keywords_delete(*, account_id: int, ids: list[int]) -> int:
-    """Deletes keywords of the account and gives their places in the plan back. Returns how many there were."""
-    with transaction.atomic():
-        _, by_model = Keyword.objects.filter(account_id=account_id, pk__in=ids).delete()
-        deleted = by_model.get(Keyword._meta.label, 0)
-        limit_give(account_id=account_id, resource="keywords", n=deleted)
-    return deleted
+    """Deletes keywords of the account and gives their places in the plan back. Returns how many there were.
+
+    Nothing but the links of ideas and tasks hangs on a keyword, so no row has to be loaded to find what else goes.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM planner_keyword WHERE account_id = %s AND id = ANY(%s) RETURNING id", [account_id, ids]
+        )
+        gone = [pk for (pk,) in cursor.fetchall()]
+        # The constraints look at the end of the transaction: the links may go after the rows.
+        for relation in Keyword._meta.related_objects:
+            # `= ANY` takes the ids as one array; Django's IN with 10,000 parameters costs more than the deletion.
+            table, column = relation.through._meta.db_table, relation.field.m2m_reverse_name()
+            cursor.execute(f"DELETE FROM {table} WHERE {column} = ANY(%s)", [gone])  # noqa: S608  names of models
+        limit_give(account_id=account_id, resource="keywords", n=len(gone))
+    return len(gone)
 
 
 def keywords_upload(

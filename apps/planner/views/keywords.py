@@ -120,8 +120,13 @@ class KeywordViewSet(TenantViewSet):
     def bulk_status(self, request):
         """Move keywords to a status, all or none. A disabled one goes back to where it was."""
         data = self.validated(BulkStatusSerializer)
-        ids = self.own_ids("ids", data["ids"])
-        return Response({"updated": Keyword.objects.filter(pk__in=ids).move_to(data["status"])})
+        ids = data["ids"]
+        with transaction.atomic():
+            rows = Keyword.objects.for_tenant(self.tenant).among(ids)
+            moved = rows.move_to(data["status"], expected=len(ids))
+            if moved != len(ids):
+                self.own_ids("ids", ids)
+        return Response({"updated": moved})
 
     @extend_schema(request=AddToWorkflowSerializer, responses=AddedSerializer)
     @action(detail=False, methods=["post"])

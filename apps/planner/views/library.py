@@ -66,7 +66,9 @@ class SeedKeywordViewSet(TenantMixin, viewsets.GenericViewSet):
     def get_queryset(self) -> QuerySet:
         return SeedKeyword.objects.all()  # shared: of no account
 
-    @extend_schema(responses=SeedKeywordSerializer(many=True), parameters=[SITE_ID])
+    @extend_schema(
+        responses=SeedKeywordSerializer(many=True), parameters=[SITE_ID], operation_id="keywords_library_list"
+    )
     def list(self, request):
         """The keywords on offer. With `site_id` each says whether the site has it already."""
         site_id = self._site_id()

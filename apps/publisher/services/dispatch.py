@@ -50,7 +50,13 @@ def publish_start(
 
 
 def record_create(
-    *, account_id: int, content: Content, reference: str, target: str | None, user_id: int | None, key: str | None
+    *,
+    account_id: int,
+    content: Content,
+    reference: str,
+    target: str | None,
+    user_id: int | None,
+    key: str | None,
 ) -> PublishingRecord:
     """A record that waits, and the job that publishes it. Raises Conflict for content that is not approved."""
     if content.status not in PUBLISHABLE:
@@ -98,7 +104,11 @@ def publish_due(limit: int = 500) -> int:
             PublishingRecord.objects.get_or_create(
                 content=content,
                 reference=reference,
-                defaults={"account_id": content.account_id, "site_id": content.site_id, "target": Target.HOSTED},
+                defaults={
+                    "account_id": content.account_id,
+                    "site_id": content.site_id,
+                    "target": Target.HOSTED,
+                },
             )
             _start_again(content.account_id, content.pk, content.site_id, reference, key=reference)
         Content.objects.filter(pk__in=[c.pk for c in due]).update(site_status=Content.SiteStatus.PUBLISHING)

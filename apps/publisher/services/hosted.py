@@ -36,9 +36,9 @@ def sites_public() -> QuerySet[Site]:
         .order_by("-n", "name")
         .values(each=JSONObject(name="name", n="n"))[:LISTED_CATEGORIES]
     )
-    return Site.objects.filter(is_hosted=True, is_active=True, account__status=Account.Status.ACTIVE).annotate(
-        page_categories=ArraySubquery(names)
-    )
+    return Site.objects.filter(
+        is_hosted=True, is_active=True, account__status=Account.Status.ACTIVE
+    ).annotate(page_categories=ArraySubquery(names))
 
 
 def site_categories(site: Site) -> list[Category]:

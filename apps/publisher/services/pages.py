@@ -64,13 +64,18 @@ def page_write(content: Content) -> tuple[HostedPage, dict[str, str]]:
     Returns the page as it is stored and, by field, kept, changed or dropped. A page that would not change is
     not touched. Raises Conflict when no address is free.
     """
-    images = list(Image.objects.filter(site_id=content.site_id, status=Image.Status.GENERATED, content=content))
+    images = list(
+        Image.objects.filter(site_id=content.site_id, status=Image.Status.GENERATED, content=content)
+    )
     snapshot = _snapshot(content, images)
     page = HostedPage.objects.select_for_update(of=("self",)).filter(content=content).first()
     before = set(page.images) if page else set()
     now = timezone.now()
     page = page or HostedPage(
-        account_id=content.account_id, site_id=content.site_id, content=content, published_at=content.published_at or now
+        account_id=content.account_id,
+        site_id=content.site_id,
+        content=content,
+        published_at=content.published_at or now,
     )
     page.site = content.site
     wanted = slug_clean(content.slug) or slug_clean(content.title) or f"article-{content.pk}"
@@ -108,7 +113,9 @@ def _snapshot(content: Content, images: list[Image]) -> Snapshot:
         "featured": featured,
     }
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-    fields = {"html": "changed" if html_removed(content.html, body) or (content.html and not body) else "kept"}
+    fields = {
+        "html": "changed" if html_removed(content.html, body) or (content.html and not body) else "kept"
+    }
     fields["images"] = _kept_of(len(images), len(stored))
     return Snapshot(values, digest, fields)
 
@@ -131,7 +138,11 @@ def _with_images(body: str, images: dict[int, Image], stored: dict[int, str]) ->
             frame = node.parent if node.parent is not None and node.parent.tag == "figure" else node
             frame.decompose()
     headings = tree.css("h2")
-    to_place = [i for i in images.values() if i.kind == Image.Kind.IN_ARTICLE and i.pk in stored and i.pk not in inside]
+    to_place = [
+        i
+        for i in images.values()
+        if i.kind == Image.Kind.IN_ARTICLE and i.pk in stored and i.pk not in inside
+    ]
     to_place.sort(key=lambda image: image.position)
     for image in reversed([i for i in to_place if i.position < len(headings)]):
         headings[image.position].insert_after(_figure(stored[image.pk], image))
@@ -142,18 +153,28 @@ def _with_images(body: str, images: dict[int, Image], stored: dict[int, str]) ->
         tree.body.inner_html or "",
         tags=TAGS,
         attributes=_ATTRIBUTES,
-        attribute_filter=lambda tag, name, value: value if (tag, name) != ("img", "src") or value in sources else None,
+        attribute_filter=lambda tag, name, value: (
+            value if (tag, name) != ("img", "src") or value in sources else None
+        ),
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener",
     ).strip()
 
 
 def _figure(name: str, image: Image) -> LexborNode:
-    size = format_html(' width="{}" height="{}"', image.width, image.height) if image.width and image.height else ""
+    size = (
+        format_html(' width="{}" height="{}"', image.width, image.height)
+        if image.width and image.height
+        else ""
+    )
     caption = format_html("<figcaption>{}</figcaption>", _text(image.caption)) if image.caption else ""
     html = format_html(
         '<figure><img src="{}{}" alt="{}" loading="lazy"{}>{}</figure>',
-        PUBLIC_IMAGES, name, _text(image.alt), size, caption,
+        PUBLIC_IMAGES,
+        name,
+        _text(image.alt),
+        size,
+        caption,
     )
     return LexborHTMLParser(html).css_first("figure")
 

@@ -21,7 +21,9 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def next_slot(*, settings: SiteSettings, zone: ZoneInfo, now: datetime, placed: Iterable[datetime]) -> datetime:
+def next_slot(
+    *, settings: SiteSettings, zone: ZoneInfo, now: datetime, placed: Iterable[datetime]
+) -> datetime:
     """The first free time after `now`, in UTC.
 
     `placed` are the times of all that is published or scheduled, which count against the limits. A slot holds as many
@@ -32,7 +34,9 @@ def next_slot(*, settings: SiteSettings, zone: ZoneInfo, now: datetime, placed: 
     slots = [(_time(slot["start"]), _time(slot["end"])) for slot in settings.publish_time_slots]
     if not days or not slots:
         missing = "time slots" if days else "publish days"
-        raise Conflict(f"The publishing settings of the site name no {missing}. Add some, or say when to publish.")
+        raise Conflict(
+            f"The publishing settings of the site name no {missing}. Add some, or say when to publish."
+        )
     placed = list(placed)
     taken = set(placed)
     full = _Limits(settings, (at.astimezone(zone).date() for at in placed))
@@ -75,14 +79,12 @@ def _times(day: date, slots: list[tuple[time, time]], zone: ZoneInfo, daily: int
     for start, end in slots:
         begin = datetime.combine(day, start, zone).astimezone(UTC)
         closing = day if end > start else day + timedelta(days=1)
-        length = datetime.combine(closing, end, zone).astimezone(UTC) - begin if end != start else timedelta(0)
-        if daily:
-            step = length / -(-daily // len(slots))
-        else:
-            step = UNLIMITED_STEP
+        length = (
+            datetime.combine(closing, end, zone).astimezone(UTC) - begin if end != start else timedelta(0)
+        )
+        step = length / -(-daily // len(slots)) if daily else UNLIMITED_STEP
         yield begin
-        if step < timedelta(minutes=1):
-            step = timedelta(minutes=1)
+        step = max(step, timedelta(minutes=1))
         at = begin + step
         while at < begin + length:
             yield at.replace(second=0, microsecond=0)

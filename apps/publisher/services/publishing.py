@@ -38,7 +38,9 @@ def target_check(*, site: Site, target: str | None) -> str:
     if target not in (None, Target.HOSTED):
         raise Invalid("target", f"There is no target {target[:40]}. Use “hosted”.")
     if not site.is_hosted:
-        raise Conflict(f"The site {site.name} is not hosted by us, and it has no other target. Turn on is_hosted.")
+        raise Conflict(
+            f"The site {site.name} is not hosted by us, and it has no other target. Turn on is_hosted."
+        )
     if not site.is_active:
         raise Conflict(f"The site {site.name} is switched off. Turn on is_active, then publish.")
     return Target.HOSTED
@@ -60,7 +62,11 @@ def content_publish(
             record, _ = PublishingRecord.objects.get_or_create(
                 content=content,
                 reference=reference,
-                defaults={"account_id": account_id, "site_id": content.site_id, "target": target or Target.HOSTED},
+                defaults={
+                    "account_id": account_id,
+                    "site_id": content.site_id,
+                    "target": target or Target.HOSTED,
+                },
             )
             if record.status == PublishingRecord.Status.PUBLISHED:
                 return _finished(record, finish)
@@ -93,7 +99,9 @@ def content_publish(
         raise  # the other execution goes on with the record
     except Exception as error:
         if record_id:
-            sentence = error.message if isinstance(error, AppError) else "An internal error; the log knows more."
+            sentence = (
+                error.message if isinstance(error, AppError) else "An internal error; the log knows more."
+            )
             records_fail(records=PublishingRecord.objects.filter(pk=record_id), error=sentence)
         raise
 
@@ -107,7 +115,9 @@ def records_fail(*, records, error: str) -> None:
         records.filter(status__in=OPEN).update(
             status=PublishingRecord.Status.FAILED, error=error, finished_at=timezone.now()
         )
-        others = PublishingRecord.objects.filter(content_id__in=contents, status=PublishingRecord.Status.PUBLISHING)
+        others = PublishingRecord.objects.filter(
+            content_id__in=contents, status=PublishingRecord.Status.PUBLISHING
+        )
         idle = Content.objects.filter(pk__in=contents).exclude(pk__in=others.values("content_id"))
         live = Q(status=Content.Status.PUBLISHED)  # an update that failed leaves what is out
         idle.filter(live).update(site_status=Content.SiteStatus.PUBLISHED)
@@ -136,9 +146,14 @@ def content_schedule(
             if at is None:
                 at = _place(content, now)
             elif at <= now:
-                raise Invalid("scheduled_publish_at", "The time is not in the future. Choose a later one, or publish now.")
+                raise Invalid(
+                    "scheduled_publish_at",
+                    "The time is not in the future. Choose a later one, or publish now.",
+                )
             elif at > now + FURTHEST:
-                raise Invalid("scheduled_publish_at", "The time is more than ten years ahead. Choose an earlier one.")
+                raise Invalid(
+                    "scheduled_publish_at", "The time is more than ten years ahead. Choose an earlier one."
+                )
             content.scheduled_publish_at = at
             _set_site_status(content, Content.SiteStatus.SCHEDULED)
         return _schedule_state(content, finish)
@@ -181,10 +196,13 @@ def _place(content: Content, now: datetime) -> datetime:
     zone = zone_of(content.site.timezone)
     since = periods_start(zone=zone, now=now)
     waiting = Q(
-        site_status__in=[Content.SiteStatus.SCHEDULED, Content.SiteStatus.PUBLISHING], scheduled_publish_at__gte=since
+        site_status__in=[Content.SiteStatus.SCHEDULED, Content.SiteStatus.PUBLISHING],
+        scheduled_publish_at__gte=since,
     )
     counted = Content.objects.filter(site_id=content.site_id).exclude(pk=content.pk)
-    rows = counted.filter(waiting | Q(published_at__gte=since)).values_list("published_at", "scheduled_publish_at")
+    rows = counted.filter(waiting | Q(published_at__gte=since)).values_list(
+        "published_at", "scheduled_publish_at"
+    )
     return next_slot(
         settings=settings, zone=zone, now=now, placed=[published or planned for published, planned in rows]
     )

@@ -11,7 +11,12 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
@@ -76,7 +81,9 @@ class PublishViewSet(TenantMixin, viewsets.GenericViewSet):
     @extend_schema(
         parameters=[
             OpenApiParameter("content_id", int, description="The state of this content."),
-            OpenApiParameter("task_id", OpenApiTypes.UUID, description="Or the states of all content of this job."),
+            OpenApiParameter(
+                "task_id", OpenApiTypes.UUID, description="Or the states of all content of this job."
+            ),
         ],
         responses=PolymorphicProxySerializer(
             component_name="PublishState",
@@ -92,9 +99,13 @@ class PublishViewSet(TenantMixin, viewsets.GenericViewSet):
         if bool(content_id) == bool(task_id):
             raise ValidationError({"content_id": ["Give either content_id or task_id."]})
         failed = PublishingRecord.objects.filter(content=OuterRef("pk")).order_by("-pk").values("error")[:1]
-        contents = self.get_queryset().annotate(last_error=Coalesce(Subquery(failed), Value(""), output_field=TextField()))
+        contents = self.get_queryset().annotate(
+            last_error=Coalesce(Subquery(failed), Value(""), output_field=TextField())
+        )
         if content_id:
-            return Response(StateSerializer(get_object_or_404(contents, pk=number("content_id", content_id))).data)
+            return Response(
+                StateSerializer(get_object_or_404(contents, pk=number("content_id", content_id))).data
+            )
         try:
             jobs = Job.objects.for_tenant(self.tenant).filter(kind=KIND)
             job = get_object_or_404(jobs, pk=uuid.UUID(task_id))
@@ -161,7 +172,9 @@ class DeploymentViewSet(TenantMixin, mixins.ListModelMixin, viewsets.GenericView
             published=Coalesce(
                 Func(F("result__published"), function="jsonb_array_length", output_field=IntegerField()), 0
             ),
-            failed=Coalesce(Func(F("result__failed"), function="jsonb_array_length", output_field=IntegerField()), 0),
+            failed=Coalesce(
+                Func(F("result__failed"), function="jsonb_array_length", output_field=IntegerField()), 0
+            ),
         )
         .defer("payload", "result")
     )

@@ -16,7 +16,13 @@ from django.views.decorators.http import conditional_page, require_safe
 from apps.accounts.models import Site
 from apps.publisher.labels import labels_of, locale_of, long_date
 from apps.publisher.models import HostedPage, site_url
-from apps.publisher.services.hosted import category_url, in_category, page_image, site_categories, sites_public
+from apps.publisher.services.hosted import (
+    category_url,
+    in_category,
+    page_image,
+    site_categories,
+    sites_public,
+)
 from apps.publisher.services.placement import zone_of
 
 PAGE_SIZE = 12
@@ -24,7 +30,8 @@ RELATED = 3
 FEED_SIZE = 30
 SITEMAP_SIZE = 45_000
 POLICY = (
-    "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; img-src 'self'; style-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _IN_SCRIPT = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
 
@@ -40,7 +47,9 @@ def public(max_age: int = 60):
             response = view(request, **kwargs)
             response["Content-Security-Policy"] = POLICY
             if response.status_code == 200:
-                response["Cache-Control"] = f"public, max-age={max_age}" + (", immutable" if max_age > 86400 else "")
+                response["Cache-Control"] = f"public, max-age={max_age}" + (
+                    ", immutable" if max_age > 86400 else ""
+                )
             return response
 
         return inner
@@ -75,18 +84,19 @@ def article(request: HttpRequest, site_slug: str, slug: str) -> HttpResponse:
     site = page.site
     # Those of the same categories first, then the newest: a page always leads on to others.
     others = HostedPage.objects.filter(site=site).exclude(pk=page.pk)
-    same = Case(When(in_category(page.categories), then=Value(0)), default=Value(1), output_field=IntegerField())
+    same = Case(
+        When(in_category(page.categories), then=Value(0)), default=Value(1), output_field=IntegerField()
+    )
     related = others.order_by(same, "-published_at", "-pk").defer("html", "tags")[:RELATED]
     categories = [(name, category_url(site, name)) for name in page.categories]
     context = {
         **_frame(site),
         "page": _shown(site, page),
-        "categories": categories,
         "related": [_shown(site, other) for other in related],
         "title": page.meta_title or page.title,
         "description": page.meta_description or page.excerpt,
         "canonical": page.url,
-        "image": page_image(page),
+        "image": _image(page),
         "data": _linked_data(site, page, categories),
     }
     response = HttpResponse(render_to_string("sites/article.html", context))
@@ -115,7 +125,11 @@ def feed(request: HttpRequest, site_slug: str) -> HttpResponse:
     site = _site(site_slug)
     address = site_url(site)
     rss = Rss201rev2Feed(
-        title=site.name, link=address, description=site.name, language=site.language, feed_url=f"{address}feed.xml"
+        title=site.name,
+        link=address,
+        description=site.name,
+        language=site.language,
+        feed_url=f"{address}feed.xml",
     )
     for page in HostedPage.objects.filter(site=site).defer("html", "tags")[:FEED_SIZE]:
         url = _of(site, page).url
@@ -136,7 +150,9 @@ def feed(request: HttpRequest, site_slug: str) -> HttpResponse:
 def robots(request: HttpRequest, site_slug: str) -> HttpResponse:
     """Everything may be read; here is the sitemap."""
     address = site_url(_site(site_slug))
-    return HttpResponse(f"User-agent: *\nAllow: /\n\nSitemap: {address}sitemap.xml\n", content_type="text/plain")
+    return HttpResponse(
+        f"User-agent: *\nAllow: /\n\nSitemap: {address}sitemap.xml\n", content_type="text/plain"
+    )
 
 
 @public(max_age=31_536_000)
@@ -152,6 +168,16 @@ def image(request: HttpRequest, site_slug: str, name: str) -> HttpResponse:
     response = FileResponse(file, filename=name)
     response["ETag"] = f'"{name.rsplit(".", 1)[0]}"'
     return response
+
+
+def _here(url: str) -> str:
+    """An address of ours without its host: a page works under whatever name it was asked for."""
+    return "/" + url.split("/", 3)[3]
+
+
+def _image(page: HostedPage) -> dict | None:
+    image = page_image(page)
+    return image and {**image, "src": _here(image["url"])}
 
 
 def _site(slug: str) -> Site:
@@ -178,8 +204,8 @@ def _list(
         "pages": shown,
         "number": number,
         "categories": site_categories(site),
-        "newer": at[0] if number > 1 else "",
-        "older": at[2] if len(rows) > PAGE_SIZE else "",
+        "newer": _here(at[0]) if number > 1 else "",
+        "older": _here(at[2]) if len(rows) > PAGE_SIZE else "",
         "canonical": at[1],
         "image": next((page["image"] for page in shown if page["image"]), None),
     }
@@ -196,7 +222,7 @@ def _frame(site: Site) -> dict:
     locale = locale_of(site.language)
     return {
         "site": site,
-        "home": site_url(site),
+        "home": _here(site_url(site)),
         "direction": locale.text_direction,
         "say": labels_of(locale),
     }
@@ -219,9 +245,9 @@ def _shown(site: Site, page: HostedPage) -> dict:
         "row": page,
         "title": page.title,
         "excerpt": page.excerpt or page.meta_description,
-        "url": page.url,
-        "image": page_image(page),
-        "categories": [(name, category_url(site, name)) for name in page.categories],
+        "url": _here(page.url),
+        "image": _image(page),
+        "categories": [(name, _here(category_url(site, name))) for name in page.categories],
         "published": day(page.published_at),
         "published_at": page.published_at,
         "updated": day(page.updated_at) if (page.updated_at - page.published_at).days >= 1 else "",
@@ -251,7 +277,8 @@ def _linked_data(site: Site, page: HostedPage, categories: list[tuple[str, str]]
     breadcrumbs = {
         "@type": "BreadcrumbList",
         "itemListElement": [
-            {"@type": "ListItem", "position": n, "name": name, "item": url} for n, (name, url) in enumerate(crumbs, 1)
+            {"@type": "ListItem", "position": n, "name": name, "item": url}
+            for n, (name, url) in enumerate(crumbs, 1)
         ],
     }
     graph = {"@context": "https://schema.org", "@graph": [article, breadcrumbs]}

@@ -40,9 +40,12 @@ class UnusableAnswer(AppError):
 def generation_check(*, account_id: int, task_ids: list[int]) -> None:
     """Whether all of the tasks may be written. Raises Conflict, InsufficientCredits, PlanLimitReached."""
     tasks = Task.objects.filter(account_id=account_id, pk__in=task_ids)
-    busy = {Task.Status.COMPLETED: "written already", Task.Status.IN_PROGRESS: "being written already"}
+    busy = {
+        Task.Status.COMPLETED: "is written already. To have it written anew, delete its article and set it to queued",
+        Task.Status.IN_PROGRESS: "is being written already",
+    }
     for task_id, status in tasks.filter(status__in=busy).order_by("pk").values_list("pk", "status")[:1]:
-        raise Conflict(f"Task {task_id} is {busy[status]}.")
+        raise Conflict(f"Task {task_id} {busy[status]}.")
     counted = Counter(tasks.values_list("word_count", flat=True))
     needed = sum(_estimate(words) * n for words, n in counted.items())
     available = credits_balance(account_id=account_id)["available"]
