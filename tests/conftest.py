@@ -1,8 +1,10 @@
 """Alice and Bob: two accounts, each with an owner, a site and a sector. What is Alice's does not exist for Bob."""
 
 from dataclasses import dataclass
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
 from rest_framework.test import APIClient
 
@@ -53,6 +55,12 @@ def alice(db) -> Actor:
 @pytest.fixture
 def bob(db) -> Actor:
     return _actor("Bob")
+
+
+@pytest.fixture
+def ai_models(db) -> None:
+    """The models that a migration loads; a test with transactions of its own leaves an empty database behind."""
+    import_module("apps.intelligence.migrations.0002_known_models").load(apps, None)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from typing import ClassVar, Self
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models, transaction
-from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from apps.accounts.models import IndustrySector, Sector, Site
@@ -52,7 +51,7 @@ class WorkflowQuerySet(TenantQuerySet):
 
     def among(self, ids: list[int]) -> Self:
         """Of these ids, sent as one array: an IN with 10,000 parameters costs more than what is done with the rows."""
-        return self.filter(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [ids]))  # noqa: S611  a parameter
+        return self.extra(where=[f"{self.model._meta.db_table}.id = ANY(%s)"], params=[ids])  # noqa: S610
 
     def may_move(self, status: str) -> models.Q:
         return models.Q(status__in=self.model.COMES_FROM[status])

@@ -133,7 +133,7 @@ def test_short_of_credits_it_pauses_says_so_and_goes_on(walker):
     assert_ledger_is_exact(walker.account)
 
 
-def test_a_provider_that_is_down_pauses_the_run_and_fails_no_item(walker, settings):
+def test_a_provider_that_is_down_pauses_the_run_and_fails_no_item(walker, settings, ai_models):
     settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "sk-test", "http://127.0.0.1:1/v1"
     run = work(run_start(site=walker.site))
     assert run.status == "paused" and run.error_message

@@ -40,7 +40,7 @@ def test_without_a_key_everything_is_offline_and_says_so():
 
 
 @pytest.mark.django_db
-def test_with_a_key_the_default_model_or_the_testing_one(settings):
+def test_with_a_key_the_default_model_or_the_testing_one(settings, ai_models):
     settings.OPENAI_API_KEY = "sk-test"
     assert model_choose(kind="text").model == "gpt-4.1"
     assert model_choose(kind="text", testing=True).model == "gpt-4.1-mini"
@@ -54,7 +54,7 @@ def test_cost_is_by_thousand_tokens():
 
 
 @pytest.mark.django_db
-def test_a_provider_that_can_not_be_reached_is_down_with_a_sentence(settings):
+def test_a_provider_that_can_not_be_reached_is_down_with_a_sentence(settings, ai_models):
     settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "sk-test", "http://127.0.0.1:1/v1"
     with pytest.raises(UpstreamFailed) as failed:
         text_call(function="content", inputs=CONTENT, account_id=1)

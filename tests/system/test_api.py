@@ -37,7 +37,7 @@ def test_a_task_is_seen_by_its_account_alone(alice, bob):
     assert alice.client.get("/api/v1/system/tasks/no-uuid/").status_code == 404
 
 
-def test_ai_models_are_listed_without_secrets(alice, anonymous):
+def test_ai_models_are_listed_without_secrets(alice, anonymous, ai_models):
     answer = alice.client.get("/api/v1/system/ai-models/?kind=text").json()
     assert {"offline", "gpt-4.1"} <= {m["name"] for m in answer["results"]}
     assert set(answer["results"][0]) == {"id", "name", "provider", "kind", "testing", "default"}

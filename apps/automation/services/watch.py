@@ -74,6 +74,11 @@ def _draw(run: Run, bars: dict[int, tqdm]) -> None:
                 dynamic_ncols=True,
                 mininterval=0.2,
             )
+        if bar.disable:
+            continue  # closed: a later stage was reached before
+        changed = bar.total != row["total"]
         bar.total = row["total"]
-        bar.update(row["ended"] - bar.n)
-        bar.refresh()
+        if bar.update(row["ended"] - bar.n) is None and changed:
+            bar.refresh()
+        if stage.number + 1 in reached:
+            bar.close()

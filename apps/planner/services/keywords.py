@@ -48,7 +48,8 @@ def keywords_delete(*, account_id: int, ids: list[int]) -> int:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM planner_keyword WHERE account_id = %s AND id = ANY(%s) RETURNING id", [account_id, ids]
+            "DELETE FROM planner_keyword WHERE account_id = %s AND id = ANY(%s) RETURNING id",
+            [account_id, ids],
         )
         gone = [pk for (pk,) in cursor.fetchall()]
         # The constraints look at the end of the transaction: the links may go after the rows.
