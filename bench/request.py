@@ -8,8 +8,9 @@ sites. Three ways to serve them, on the same database and with the same tokens:
     fastapi  FastAPI and asyncpg (bench.request_fastapi), under uvicorn and under granian; the faster of them counts
 
 100 accounts ask in turn, so that no rate limit is reached and DRF's throttle keeps lists of a usual length.
-The rounds are interleaved; a ratio is the median of the rounds' ratios. For each of the others the smaller ratio of
-the two routes is the one printed. ROUNDS= and SECONDS= (of one measurement) change the length.
+The rounds are interleaved; a ratio is the median of the rounds' ratios. `plain` and `fastapi` are those of
+auth/groups/, `list_plain` and `list_fastapi` those of the sites, most of which is serializing rows.
+ROUNDS= and SECONDS= (of one measurement) change the length.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +42,7 @@ ROUNDS, SECONDS = int(os.environ.get("ROUNDS", 11)), float(os.environ.get("SECON
 ROUTES = {"groups": "/api/v1/auth/groups/", "sites": f"/api/v1/auth/sites/?page_size={SITES}"}
 MAX_QUERIES = 2
 BIN = Path(sys.executable).parent
-GRANIAN = [BIN / "granian", "--workers", "1", "--log-level", "warning"]
+GRANIAN = [BIN / "granian", "--workers", "1", "--log-level", "error"]
 WSGI = [*GRANIAN, "--interface", "wsgi", "--blocking-threads", "8", "--blocking-threads-idle-timeout", "600"]
 SERVERS = {
     "ours": [*WSGI, "config.wsgi:application"],
@@ -58,7 +60,9 @@ SERVERS = {
 
 def main() -> None:
     server = _environment()
-    with _scratch_database(server), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        os.environ["STATIC_ROOT"] = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(_scratch_database(server))
         tokens, queries = _prepare()
         ports = {}
         for (name, command), port in zip(SERVERS.items(), free_ports(len(SERVERS)), strict=True):
@@ -236,17 +240,18 @@ def _complete(answer: bytes) -> bool:
 
 def _report(rates: dict[tuple[str, str], list[float]], queries: dict[str, int]) -> None:
     print(f"\n{'route':8}{'server':22}{'requests/s':>12}{'spread':>9}{'ours/it':>9}")
-    ratios: dict[str, list[float]] = {}
+    ratios: dict[tuple[str, str], list[float]] = {}
     for (name, route), found in rates.items():
         ratio = statistics.median(o / r for o, r in zip(rates["ours", route], found, strict=True))
         quarters = statistics.quantiles(found, n=4)
         middle = statistics.median(found)
         spread = (quarters[2] - quarters[0]) / middle
         print(f"{route:8}{name:22}{middle:12.0f}{spread:9.0%}{ratio:9.2f}")
-        ratios.setdefault(name.partition(" ")[0], []).append(ratio)
+        ratios.setdefault((name.partition(" ")[0], route), []).append(ratio)
     print("queries of ours: " + ", ".join(f"{route} {n}" for route, n in queries.items()) + "\n")
-    for name in ("plain", "fastapi"):
-        print(f"ratio {name} {min(ratios[name]):.2f}")
+    for prefix, route in (("list_", "sites"), ("", "groups")):
+        for name in ("plain", "fastapi"):
+            print(f"ratio {prefix}{name} {min(ratios[name, route]):.2f}")
 
 
 if __name__ == "__main__":

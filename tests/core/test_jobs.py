@@ -1,10 +1,14 @@
 """A job is a row: claimed once, leased, renewed, ended once, whatever the queue does."""
 
+import os
+import subprocess
+import sys
 import threading
 import uuid
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -176,3 +180,36 @@ def test_unknown_kind_is_a_programming_error(alice):
     with pytest.raises(LookupError):
         start(alice, "nonsense")
     assert claim(uuid.uuid4()) is None
+
+
+SEND = """
+import threading
+import django
+django.setup()
+from apps.core.tasks import run_job
+found = []
+thread = threading.Thread(target=lambda: found.append(run_job.app.main))
+thread.start()
+thread.join()
+print(found[0])
+"""
+
+
+def test_every_thread_of_a_plain_django_process_sends_through_our_app():
+    """Neither a web server nor manage.py imports config.celery by itself."""
+    done = subprocess.run(
+        [sys.executable, "-c", SEND],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "igny8", done.stderr
+
+
+@pytest.mark.django_db
+def test_what_beat_sends_the_broker_takes(settings):
+    """With the real broker: limits and options that Celery refuses show here, not in beat's log."""
+    current_app.loader.import_default_modules()
+    for entry in settings.CELERY_BEAT_SCHEDULE.values():
+        assert current_app.tasks[entry["task"]].apply_async(retry=False).id

@@ -4,9 +4,6 @@ That is the whole cost of a spend on an account that many spend from: the row is
 for as long as a transaction's round trips take.
 """
 
-import threading
-from weakref import WeakValueDictionary
-
 from django.db import IntegrityError, connection
 
 from apps.billing.models import CreditBalance
@@ -50,10 +47,6 @@ RESERVE = f"""WITH {SPENT}, hold AS (
 RETURNING id, balance_after"""  # noqa: S608 (constants of this file)
 
 
-# Threads of one process spend from one account in turn: waiting here costs less than waiting for the row's lock.
-_turns: WeakValueDictionary[int, threading.Lock] = WeakValueDictionary()
-
-
 def spend_in_passing(statement: str, values: dict) -> bool:
     """Does it if nothing stands against it. False: it changed nothing, do it under the lock.
 
@@ -61,9 +54,8 @@ def spend_in_passing(statement: str, values: dict) -> bool:
     """
     if connection.in_atomic_block:
         return False
-    turn = _turns.setdefault(values["account_id"], threading.Lock())
     try:
-        with turn, connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(statement.format(condition=IN_PASSING), values)
             return cursor.fetchone() is not None
     except IntegrityError:
