@@ -199,7 +199,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["apps.core.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "apps.core.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
+        "apps.core.filters.FilterBackend",
         "apps.core.filters.SearchFilter",
         "apps.core.filters.OrderingFilter",
     ],
@@ -328,6 +328,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 CELERY_BEAT_SCHEDULE = {
     "jobs-sweep": {"task": "apps.core.tasks.sweep_jobs", "schedule": JOB_SWEEP_SECONDS},
     "credits-sweep": {"task": "apps.billing.tasks.sweep_holds", "schedule": 60.0},
+    "sessions-forget": {
+        "task": "apps.accounts.tasks.forget_sessions",
+        "schedule": crontab(minute=41, hour=3),
+    },
     "core-cleanup": {"task": "apps.core.tasks.clean_up", "schedule": crontab(minute=17, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},

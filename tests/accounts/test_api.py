@@ -161,3 +161,16 @@ def test_suspended_account_can_still_log_in_and_out(alice, anonymous):
         alice.client.post("/api/v1/auth/logout/", {"refresh": login.json()["data"]["refresh"]}).status_code
         == 200
     )
+
+
+def test_sessions_that_ran_out_long_ago_are_forgotten(alice):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from apps.accounts.services.sessions import session_forget
+
+    LoginSession.objects.create(user=alice.user, jti="old", expires_at=timezone.now() - timedelta(days=31))
+    LoginSession.objects.create(user=alice.user, jti="new", expires_at=timezone.now() - timedelta(days=29))
+    assert session_forget() == 1
+    assert not LoginSession.objects.filter(jti="old").exists()
