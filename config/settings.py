@@ -12,6 +12,7 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
+from apps.core.queues import Queue as QueueName
 from config import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -306,7 +307,7 @@ CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or EMBEDDED.broker_url
 _quorum = CELERY_BROKER_URL.startswith(("amqp://", "amqps://", "pyamqp://"))
 CELERY_TASK_QUEUES = [
     Queue(name, queue_arguments={"x-queue-type": "quorum"} if _quorum else None)
-    for name in ("default", "ai", "images", "publish", "sync", "parsing")
+    for name in QueueName
 ]
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _quorum else "classic"

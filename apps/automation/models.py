@@ -31,7 +31,6 @@ class Run(TenantModel):
     scheduled_for = models.DateTimeField(null=True, help_text="The due time it was started for: once each.")
     job_id = models.UUIDField(null=True, help_text="The job that works on it.")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    config = models.JSONField(default=dict, help_text="The site's settings as they were when it started.")
     current_stage = models.PositiveSmallIntegerField(default=1)
     pause_asked = models.BooleanField(default=False)
     error_message = models.TextField(null=True)

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DataError, IntegrityError
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions
@@ -123,8 +123,10 @@ def exception_handler(exc: Exception, context: dict) -> Response | None:
         case DjangoValidationError():
             detail = exc.message_dict if hasattr(exc, "error_dict") else {"non_field_errors": exc.messages}
             return Response(body(first_sentence(detail), "VALIDATION_ERROR", detail), status=400)
-        case ProtectedError():
-            return Response(body("It is still in use and can not be deleted.", "CONFLICT"), status=409)
+        case ProtectedError() | RestrictedError():
+            return Response(
+                body("Something still uses it. Delete or move that first.", "CONFLICT"), status=409
+            )
         case IntegrityError():
             log.warning("a constraint refused a request", exc_info=exc)
             return Response(

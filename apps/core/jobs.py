@@ -14,14 +14,17 @@ from typing import Any
 from celery.exceptions import OperationalError
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from apps.core.errors import AppError, Conflict
+from apps.core.errors import AppError, Conflict, Invalid
 from apps.core.models import Job
 
 log = logging.getLogger(__name__)
+
+MAX_KEY_LENGTH = 200
 
 
 class LeaseLost(Exception):
@@ -56,6 +59,8 @@ def job_start(
     max_attempts: int = 5,
 ) -> Job:
     """Writes the row and enqueues it on commit. Same key: same job; same key and another payload: `Conflict`."""
+    if idempotency_key and len(idempotency_key) > MAX_KEY_LENGTH:
+        raise Invalid("Idempotency-Key", f"It may hold at most {MAX_KEY_LENGTH} characters.")
     if kind not in settings.JOB_KINDS:
         raise LookupError(f"{kind} is no kind of JOB_KINDS")
     job = Job(
@@ -63,7 +68,7 @@ def job_start(
         account_id=account_id,
         user_id=user_id,
         payload=payload,
-        idempotency_key=idempotency_key[:200] if idempotency_key else None,
+        idempotency_key=idempotency_key or None,
         total=total,
         run_after=run_after or timezone.now(),
         max_attempts=max_attempts,
@@ -145,14 +150,12 @@ def claim(job_id: uuid.UUID | str) -> JobRun | None:
         state=Job.State.RUNNING,
         lease_token=token,
         lease_until=now + timedelta(seconds=settings.JOB_LEASE_SECONDS),
+        attempts=F("attempts") + 1,
+        started_at=Coalesce("started_at", now),
     )
     if not taken:
         return None
-    job = Job.objects.get(pk=job_id)
-    job.attempts += 1
-    job.started_at = job.started_at or now
-    job.save(update_fields=["attempts", "started_at"])
-    return JobRun(job, token)
+    return JobRun(Job.objects.get(pk=job_id), token)
 
 
 class _Renewal:
@@ -237,33 +240,45 @@ def retry(run: JobRun, message: str, retry_after: float | None) -> None:
 
 
 def fail(run: JobRun, message: str, code: str) -> None:
-    """Ends the job as failed and tells the kind's `on_failed`, in one transaction."""
+    """Ends the job as failed and tells the kind's `on_failed`, in one transaction.
+
+    An `on_failed` that breaks is logged, and the job ends without it: else it would be begun again for ever.
+    """
     on_failed = settings.JOB_KINDS[run.job.kind].get("on_failed")
-    with transaction.atomic():
-        done = run._mine().update(
+    run.job.error, run.job.error_code = message, code
+    try:
+        with transaction.atomic():
+            if _end_as_failed(run) and on_failed:
+                import_string(on_failed)(run)
+    except Exception:
+        log.exception("on_failed of job %s (%s) broke", run.job.pk, run.job.kind)
+        _end_as_failed(run)
+
+
+def _end_as_failed(run: JobRun) -> bool:
+    return bool(
+        run._mine().update(
             state=Job.State.FAILED,
-            error=message,
-            error_code=code,
+            error=run.job.error,
+            error_code=run.job.error_code,
             finished_at=timezone.now(),
             lease_until=None,
         )
-        if done and on_failed:
-            run.job.error, run.job.error_code = message, code
-            import_string(on_failed)(run)
+    )
 
 
 def sweep(limit: int = 500) -> int:
     """Sends again what nobody works on: expired leases, lost messages, retries that are due. Returns how many."""
     now = timezone.now()
     grace = now - timedelta(seconds=max(settings.JOB_LEASE_SECONDS, 2 * settings.JOB_SWEEP_SECONDS))
+    known = Job.objects.filter(kind__in=list(settings.JOB_KINDS))
     stale = Q(state=Job.State.RUNNING, lease_until__lt=now) & (
         Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=grace)
     )
     lost = Q(state=Job.State.PENDING, run_after__lte=now) & (
         Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=grace)
     )
-    jobs = list(Job.objects.filter(stale | lost).order_by("run_after").values_list("pk", "kind")[:limit])
+    jobs = list(known.filter(stale | lost).order_by("run_after").values_list("pk", "kind")[:limit])
     for job_id, kind in jobs:
-        if kind in settings.JOB_KINDS:
-            enqueue(job_id, kind)
+        enqueue(job_id, kind)
     return len(jobs)

@@ -1,5 +1,7 @@
 """The settings of a site, made on first touch from the record that staff edit."""
 
+from apps.accounts.models import Site
+from apps.core.errors import NotFound
 from apps.integration.models import DefaultSettings, SettingsFields, SiteSettings
 
 _COPIED = [f.name for f in SettingsFields._meta.get_fields()]
@@ -11,9 +13,11 @@ def default_settings() -> DefaultSettings:
 
 
 def site_settings(*, site_id: int, account_id: int) -> SiteSettings:
-    """The settings of a site. Two first touches at once make one record."""
+    """The settings of a site of the account. Two first touches at once make one record. Raises NotFound."""
     settings = SiteSettings.objects.filter(site_id=site_id, account_id=account_id).first()
     if settings is None:
+        if not Site.objects.filter(pk=site_id, account_id=account_id).exists():
+            raise NotFound("There is no such site in the account.")
         defaults = default_settings()
         settings, _ = SiteSettings.objects.get_or_create(
             site_id=site_id,

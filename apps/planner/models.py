@@ -137,7 +137,7 @@ class Cluster(TenantModel):
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="clusters")
     sector = models.ForeignKey(
-        Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="clusters"
+        Sector, null=True, blank=True, on_delete=models.SET_NULL, related_name="clusters"
     )
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
@@ -190,7 +190,7 @@ class Keyword(TenantModel):
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="keywords")
     sector = models.ForeignKey(
-        Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="keywords"
+        Sector, null=True, blank=True, on_delete=models.SET_NULL, related_name="keywords"
     )
     seed_keyword = models.ForeignKey(
         SeedKeyword, null=True, blank=True, on_delete=models.SET_NULL, related_name="added", db_index=False
@@ -249,7 +249,7 @@ class ContentIdea(TenantModel):
     }
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="ideas")
-    sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="ideas")
+    sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.SET_NULL, related_name="ideas")
     cluster = models.ForeignKey(
         Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="ideas"
     )

@@ -21,7 +21,7 @@ class Task(TenantModel):
         FAILED = "failed"
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="tasks")
-    sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="tasks")
+    sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks")
     cluster = models.ForeignKey(
         Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks"
     )
@@ -69,7 +69,7 @@ class Content(TenantModel):
     )
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="content")
     sector = models.ForeignKey(
-        Sector, null=True, blank=True, on_delete=models.CASCADE, related_name="content"
+        Sector, null=True, blank=True, on_delete=models.SET_NULL, related_name="content"
     )
     cluster = models.ForeignKey(
         Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="content"

@@ -109,6 +109,30 @@ def test_ids_in_the_path(alice, bobs):
     assert bobs.snapshot() == before
 
 
+def test_a_colleague_without_a_site_reaches_nothing_of_it(bobs):
+    """An editor of the same account who was granted no site: what belongs to a site does not exist either."""
+    client = bobs.actor.as_role("editor", all_sites=False)
+    before = bobs.snapshot()
+    walked = 0
+    for route in routes():
+        model = model_of(route)
+        if not scoped(route) or "{id}" not in route.path or not getattr(model, "tenant_site", None):
+            continue
+        body = {} if route.method in ("POST", "PUT", "PATCH") else None
+        answer = asked(client, route.method, path_with(route, bobs), body)
+        assert answer.status_code in (403, 404), (route.name, answer.status_code)
+        assert answer.status_code == 404 or route.view.area != "content", route.name
+        walked += 1
+    for route in routes():
+        if scoped(route) and route.method == "GET" and getattr(model_of(route), "tenant_site", None):
+            if "{" in route.path:
+                continue
+            answer = asked(client, "GET", route.path, query=f"?site_id={bobs.actor.site.pk}")
+            assert bobs.secret not in answer.getvalue().decode("utf-8", "replace"), route.name
+    assert walked > 20
+    assert bobs.snapshot() == before
+
+
 def test_lists_and_reads_name_and_count_nothing_of_the_other(alice, bobs):
     for route in routes():
         if not scoped(route) or route.method != "GET" or "{" in route.path:

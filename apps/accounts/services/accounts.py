@@ -7,7 +7,9 @@ from slugify import slugify
 
 from apps.accounts.models import Account, IndustrySector, LimitCounter, Sector, Site, Subscription, User
 from apps.accounts.services.limits import default_plan, limit_take
-from apps.core.errors import Invalid
+from apps.core.errors import Conflict, Invalid
+
+SLUG_ATTEMPTS = 5
 
 
 def account_register(
@@ -35,6 +37,8 @@ def account_register(
                 role=User.Role.OWNER,
             )
     except IntegrityError:
+        if not User.objects.filter(email=email).exists():
+            raise
         raise Invalid(
             "email", "There is a user with this address already. Log in, or reset the password."
         ) from None
@@ -51,10 +55,19 @@ def site_slug(name: str) -> str:
 
 def site_create(*, account_id: int, industry_sectors: list[IndustrySector] = (), **fields) -> Site:
     """A site with its sectors, within the plan."""
-    with transaction.atomic():
-        limit_take(account_id=account_id, resource="sites")
-        site = Site.objects.create(account_id=account_id, slug=site_slug(fields["name"]), **fields)
-        Sector.objects.bulk_create(
-            Sector(account_id=account_id, site=site, industry_sector=s, name=s.name) for s in industry_sectors
-        )
-    return site
+    for _ in range(SLUG_ATTEMPTS):
+        slug = site_slug(fields["name"])
+        try:
+            with transaction.atomic():
+                limit_take(account_id=account_id, resource="sites")
+                site = Site.objects.create(account_id=account_id, slug=slug, **fields)
+                Sector.objects.bulk_create(
+                    Sector(account_id=account_id, site=site, industry_sector=s, name=s.name)
+                    for s in industry_sectors
+                )
+            return site
+        except IntegrityError:
+            # Somebody took the slug in between: take the next one. Anything else is the caller's to hear of.
+            if not Site.objects.filter(slug=slug).exists():
+                raise
+    raise Conflict("No free address was found for this name. Try again, or change the name a little.")

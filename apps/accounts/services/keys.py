@@ -30,5 +30,5 @@ def site_delete(*, site: Site) -> None:
     """Deletes a site with all that belongs to it, and gives its place in the plan back."""
     with transaction.atomic():
         _, by_model = site.delete()
-        limit_give(account_id=site.account_id, resource="sites")
+        limit_give(account_id=site.account_id, resource="sites", n=by_model.get("accounts.Site", 0))
         limit_give(account_id=site.account_id, resource="keywords", n=by_model.get("planner.Keyword", 0))

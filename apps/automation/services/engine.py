@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5
 SHIFT_SECONDS = 20 * 60
+MAX_DELAY_SECONDS = 60
 
 CLAIM = """
 UPDATE automation_runitem SET state = 'claimed', claim_token = %s, claimed_at = %s, attempts = attempts + 1
@@ -81,9 +82,22 @@ class Engine:
         except Ended:
             pass
         except PauseRun as reason:
-            self._pause(str(reason))
+            if not self._pause(str(reason)):
+                raise GoOnLater from None
         self.run.refresh_from_db()
         return {"run_id": self.run.pk, "status": self.run.status}
+
+    def _free_items(self) -> None:
+        """What another execution held when it died is free again: the job's lease is ours alone now."""
+        left = RunItem.objects.filter(run=self.run, state=RunItem.State.CLAIMED).exclude(
+            claim_token=self.job.token
+        )
+        left.filter(attempts__gte=MAX_ATTEMPTS).update(
+            state=RunItem.State.FAILED,
+            error=f"The worker died {MAX_ATTEMPTS} times while it worked on this.",
+            finished_at=timezone.now(),
+        )
+        left.update(state=RunItem.State.PENDING, claim_token=None)
 
     def _check(self) -> None:
         """Before anything new is begun: is the run still wanted, and the job still ours?"""
@@ -114,7 +128,7 @@ class Engine:
                 self.log(f"{stage.name}: switched off for this site.", stage=stage.number)
                 return
             if stage.number > 1 and self.settings.delay_between_stages:
-                time.sleep(self.settings.delay_between_stages)
+                time.sleep(min(self.settings.delay_between_stages, MAX_DELAY_SECONDS))
             self._fill(stage, row, config)
         self._items(stage, config)
         if stage.number == 6 and (moved := content_with_images_to_review(self.run)):
@@ -171,16 +185,17 @@ class Engine:
                     try:
                         reason = ended.get(timeout=1.0) or reason
                         in_hand -= 1
+                        while True:
+                            reason = ended.get_nowait() or reason
+                            in_hand -= 1
                     except Empty:
-                        continue
+                        pass
                     left = items.filter(state__in=[RunItem.State.PENDING, RunItem.State.CLAIMED]).count()
                     self.job.progress(
                         (stage.number - 1) * 100 + (total - left) * 100 // max(total, 1),
                         len(STAGES) * 100,
                         f"{stage.name}: {total - left} of {total}",
                     )
-                    if not reason and left and self.settings.delay_within_stage:
-                        time.sleep(self.settings.delay_within_stage)
             finally:
                 for _ in range(threads):
                     todo.put(None)
@@ -193,6 +208,8 @@ class Engine:
             while (item := todo.get()) is not None:
                 try:
                     self._item(stage, config, *item)
+                    # Each thread rests by itself: the delay spares the provider, it does not queue the others.
+                    time.sleep(min(self.settings.delay_within_stage, MAX_DELAY_SECONDS))
                     ended.put(None)
                 except BaseException as error:
                     ended.put(error)
@@ -266,12 +283,16 @@ class Engine:
         if moved and final:
             self.log(message, stage=stage.number, level=RunLog.Level.ERROR)
 
-    def _pause(self, reason: str) -> None:
-        paused = Run.objects.filter(pk=self.run.pk, status=Run.Status.RUNNING).update(
-            status=Run.Status.PAUSED, pause_asked=False, error_message=reason or None
-        )
+    def _pause(self, reason: str) -> bool:
+        """False when a resume was faster: the run goes on."""
+        # Only while the run is still this job's, and a user's wish only while it stands: a resume wins over both.
+        runs = Run.objects.filter(pk=self.run.pk, status=Run.Status.RUNNING, job_id=self.job.job.pk)
+        if not reason:
+            runs = runs.filter(pause_asked=True)
+        self.job.check()
+        paused = runs.update(status=Run.Status.PAUSED, pause_asked=False, error_message=reason or None)
         if not paused:
-            return
+            return False
         self.log(reason or "Paused by a user.", level=RunLog.Level.WARNING if reason else RunLog.Level.INFO)
         if reason:
             notify(
@@ -284,9 +305,10 @@ class Engine:
                 action_url=f"/automation/runs/{self.run.pk}",
                 metadata={"run_id": self.run.pk, "site_id": self.run.site_id},
             )
+        return True
 
     def _complete(self) -> None:
-        done = Run.objects.filter(pk=self.run.pk, status=Run.Status.RUNNING).update(
+        done = Run.objects.filter(pk=self.run.pk, status=Run.Status.RUNNING, job_id=self.job.job.pk).update(
             status=Run.Status.COMPLETED, completed_at=timezone.now(), error_message=None
         )
         if done:

@@ -12,7 +12,6 @@ from apps.automation.models import Run, RunLog
 from apps.core.errors import Conflict
 from apps.core.jobs import job_start
 from apps.integration.models import WEEKDAYS, SiteSettings
-from apps.integration.services import site_settings
 
 # A crash counts as an attempt of the run's job; its items have limits of their own.
 RUN_JOB_ATTEMPTS = 10_000
@@ -40,7 +39,6 @@ def run_start(
     scheduled_for: datetime | None = None,
 ) -> Run:
     """A new run of the site. Raises Conflict while another one is active: the database allows one."""
-    settings = site_settings(site_id=site.pk, account_id=site.account_id)
     try:
         with transaction.atomic():
             run = Run.objects.create(
@@ -49,7 +47,6 @@ def run_start(
                 user_id=user_id,
                 trigger=trigger,
                 scheduled_for=scheduled_for,
-                config={"stages": settings.stages},
             )
             _start_job(run)
     except IntegrityError:

@@ -3,12 +3,14 @@
 Every call is exactly once by its `reference` and ends the item in the transaction that stores its result.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from apps.automation.models import Run
+from apps.core.errors import Conflict, NotFound
 from apps.integration.models import SiteSettings
 from apps.intelligence.services import concurrency
 from apps.planner.models import Cluster, ContentIdea, Keyword
@@ -179,6 +181,8 @@ def content_with_images_to_review(run: Run) -> int:
     ).exclude(images__status__in=[Image.Status.PENDING, Image.Status.FAILED])
     moved = 0
     for content_id in ready.values_list("pk", flat=True):
-        content_send_to_review(account_id=run.account_id, content_id=content_id)
-        moved += 1
+        # Deleted or moved by hand meanwhile: then there is nothing to send.
+        with contextlib.suppress(NotFound, Conflict):
+            content_send_to_review(account_id=run.account_id, content_id=content_id)
+            moved += 1
     return moved

@@ -9,8 +9,7 @@ from apps.accounts.models import Sector, Site
 from apps.automation.models import Run
 from apps.automation.services.runs import run_start
 from apps.integration.services import site_settings
-from apps.planner.keyword_files import KeywordRow, keyword_key, read_keywords
-from apps.planner.models import SeedKeyword
+from apps.planner.services.files import library_ids
 from apps.planner.services.library import ImportResult, keywords_add, keywords_import
 
 
@@ -52,17 +51,14 @@ def file_import(
             progress=progress,
         )
         file.seek(0)
-        table = read_keywords(file, name=path.name, country=country)
-        keys = [keyword_key(row.keyword) for row in table.rows() if isinstance(row, KeywordRow)]
-    library = SeedKeyword.objects.filter(industry_sector=sector.industry_sector)
+        ids = library_ids(file=file, name=path.name, industry_sector=sector.industry_sector, country=country)
     added: dict = {"added": 0, "skipped": 0, "reasons": Counter(), "credits_charged": 0}
-    for start in range(0, len(keys), 10_000):
-        ids = library.filter(key__in=keys[start : start + 10_000]).values_list("pk", flat=True)
+    for start in range(0, len(ids), 10_000):
         part = keywords_add(
             account_id=sector.account_id,
             site_id=sector.site_id,
             sector_id=sector.pk,
-            seed_keyword_ids=list(ids),
+            seed_keyword_ids=ids[start : start + 10_000],
         )
         for name in ("added", "skipped", "credits_charged"):
             added[name] += part[name]

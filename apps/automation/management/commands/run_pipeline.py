@@ -9,7 +9,7 @@ from apps.accounts.models import IndustrySector, Sector, Site
 from apps.automation.services.walk import Limits, file_import, walk_start
 from apps.automation.services.watch import run_watch
 from apps.core.errors import AppError
-from apps.planner.keyword_files import UnreadableKeywordFile
+from apps.planner.services.files import UnreadableKeywordFile
 
 
 class Command(BaseCommand):
