@@ -1,15 +1,16 @@
 """What the jobs of the writer do: the functions that settings.JOB_KINDS names."""
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.core.jobs import JobRun
 from apps.intelligence.services import concurrency
+from apps.intelligence.services.side_by_side import still_wanted, waiting_for_provider, work_side_by_side
 from apps.notifications.services import notify
 from apps.writer.models import Content, Image, Task
 from apps.writer.services.generation import content_generate
-from apps.writer.services.images import image_generate, image_prompts_generate
-from apps.writer.services.side_by_side import still_wanted, waiting_for_provider, work_side_by_side
+from apps.writer.services.images import AlreadyMade, image_generate, image_prompts_generate
 
 
 def run_generate_content(run: JobRun) -> None:
@@ -53,11 +54,13 @@ def run_generate_content(run: JobRun) -> None:
 
 def generate_content_failed(run: JobRun) -> None:
     """Nothing more will be tried: the tasks that have no article say why."""
+    # One that another job or a run is writing now is not ours.
+    ours = Q(status=Task.Status.IN_PROGRESS, writing_reference__startswith=f"job:{run.job.pk}:")
     Task.objects.filter(
+        Q(status=Task.Status.QUEUED) | ours,
         account_id=run.account_id,
         pk__in=run.payload["task_ids"],
         content__isnull=True,
-        status__in=[Task.Status.QUEUED, Task.Status.IN_PROGRESS],
     ).update(status=Task.Status.FAILED, error=run.job.error, updated_at=timezone.now())
     written = Content.objects.filter(task_id__in=run.payload["task_ids"]).count()
     kept = f" {_count(written, 'article')} had been written before." if written else ""
@@ -89,13 +92,17 @@ def run_generate_images(run: JobRun) -> None:
         )
 
     def make(image_id: int) -> dict:
-        return image_generate(
-            account_id=run.account_id,
-            image_id=image_id,
-            reference=f"job:{run.job.pk}:{image_id}",
-            user_id=run.user_id,
-            finish=lambda _: still_wanted(run),
-        )
+        try:
+            return image_generate(
+                account_id=run.account_id,
+                image_id=image_id,
+                reference=f"job:{run.job.pk}:{image_id}",
+                user_id=run.user_id,
+                finish=lambda _: still_wanted(run),
+            )
+        except AlreadyMade:
+            # Another job or a run was faster: the article has the image, which is what was asked for.
+            return {"image_id": image_id, "credits": 0}
 
     images = Image.objects.filter(content_id=content_id)
     missing = list(images.exclude(status=Image.Status.GENERATED).values_list("pk", flat=True))
@@ -135,6 +142,7 @@ def run_regenerate_image(run: JobRun) -> None:
             image_id=image_id,
             reference=f"job:{run.job.pk}:{image_id}",
             prompt=run.payload.get("prompt"),
+            anew=True,
             user_id=run.user_id,
             finish=finish,
         )

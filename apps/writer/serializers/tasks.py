@@ -49,6 +49,11 @@ class TaskSerializer(TenantSerializer):
             raise serializers.ValidationError("A task can not move to another site. Make it there anew.")
         return site
 
+    def validate_status(self, status: str) -> str:
+        if self.instance is None and status != Task.Status.QUEUED:
+            raise serializers.ValidationError("A new task is queued; leave its status out.")
+        return status
+
     def validate_keywords(self, keywords: list[Keyword]) -> list[Keyword]:
         if len(keywords) > MAX_KEYWORDS:
             raise serializers.ValidationError(f"A task can have at most {MAX_KEYWORDS} keywords.")

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.accounts.services.limits import PlanLimitReached, limit_room, limit_take
@@ -40,12 +39,16 @@ class UnusableAnswer(AppError):
 def generation_check(*, account_id: int, task_ids: list[int]) -> None:
     """Whether all of the tasks may be written. Raises Conflict, InsufficientCredits, PlanLimitReached."""
     tasks = Task.objects.filter(account_id=account_id, pk__in=task_ids)
-    busy = {
-        Task.Status.COMPLETED: "is written already. To have it written anew, delete its article and set it to queued",
-        Task.Status.IN_PROGRESS: "is being written already",
-    }
-    for task_id, status in tasks.filter(status__in=busy).order_by("pk").values_list("pk", "status")[:1]:
-        raise Conflict(f"Task {task_id} {busy[status]}.")
+    busy = [
+        (
+            tasks.filter(status=Task.Status.COMPLETED),
+            "is written already. To have it written anew, delete its article and set it to queued",
+        ),
+        (tasks.being_written(), "is being written already"),
+    ]
+    for rows, problem in busy:
+        if task_id := rows.order_by("pk").values_list("pk", flat=True).first():
+            raise Conflict(f"Task {task_id} {problem}.")
     counted = Counter(tasks.values_list("word_count", flat=True))
     needed = sum(_estimate(words) * n for words, n in counted.items())
     available = credits_balance(account_id=account_id)["available"]
@@ -89,7 +92,7 @@ def content_generate(
         return _stored(account_id, task_id, reference)
     try:
         _check_limit(account_id)
-        _begin(task)
+        _begin(task, reference)
         answer = text_call(function="content", inputs=_inputs(task), account_id=account_id, testing=testing)
         content = _content_of(task, answer, user_id)
         return _store(content, answer, reference, user_id, run_id, finish)
@@ -98,7 +101,7 @@ def content_generate(
         raise
     except BaseException as error:
         credits_release(account_id=account_id, reference=reference)
-        _give_up(task, error)
+        _give_up(task, reference, error)
         raise
 
 
@@ -126,24 +129,31 @@ def _stored(account_id: int, task_id: int, reference: str) -> dict:
     }
 
 
-def _begin(task: Task) -> None:
-    # By the status alone: it is checked again on the row that another writer has just changed; a join is not.
-    begun = _open(task).update(status=Task.Status.IN_PROGRESS, error="", updated_at=timezone.now())
+def _begin(task: Task, reference: str) -> None:
+    """One reference writes at a time; the same one may begin again, as a job does that is taken up again."""
+    begun = (
+        Task.objects.filter(pk=task.pk)
+        .free_for(reference)
+        .update(
+            status=Task.Status.IN_PROGRESS,
+            writing_reference=reference,
+            writing_since=timezone.now(),
+            error="",
+            updated_at=timezone.now(),
+        )
+    )
     if not begun:
-        raise Conflict(f"Task {task.pk} is completed already.")
+        raise Conflict(f"Task {task.pk} is written already, or being written right now.")
 
 
-def _open(task: Task) -> QuerySet[Task]:
-    return Task.objects.filter(pk=task.pk).exclude(status=Task.Status.COMPLETED)
-
-
-def _give_up(task: Task, error: BaseException) -> None:
+def _give_up(task: Task, reference: str, error: BaseException) -> None:
     """The task says why it failed; where the task is not to blame it waits for the next time."""
     failed = isinstance(error, Exception) and not isinstance(error, JobCancelled | PlanLimitReached)
     if isinstance(error, UpstreamFailed) and error.provider_down:
         failed = False
     reason = error.message if isinstance(error, AppError) else "Something went wrong on our side. Try again."
-    _open(task).update(
+    begun = Task.objects.filter(pk=task.pk, status=Task.Status.IN_PROGRESS, writing_reference=reference)
+    begun.update(
         status=Task.Status.FAILED if failed else Task.Status.QUEUED,
         error=reason if failed else "",
         updated_at=timezone.now(),

@@ -74,17 +74,19 @@ def image_prompts_generate(
         answer = text_call(function="image_prompts", inputs=inputs, account_id=account_id, testing=testing)
         images = _images_of(content, answer, count, len(inputs["headings"]))
 
-        def settle() -> int:
+        def settle(stored: list[Image]) -> int:
             return credits_settle(
                 account_id=account_id,
                 reference=reference,
                 used=price_of(
                     operation="image_prompt",
-                    items=len(images),
-                    images=len(images),
+                    items=len(stored),
+                    images=len(stored),
                     tokens=answer.tokens_in + answer.tokens_out,
                     model=answer.model,
-                ),
+                )
+                if stored
+                else 0,
                 usage=usage_of(answer, "content", content.pk, content.site_id, user_id, run_id),
             )
 
@@ -147,17 +149,18 @@ def _images_of(content: Content, answer: TextResult, count: int, places: int) ->
 def _store_prompts(
     content: Content,
     images: list[Image],
-    settle: Callable[[], int] | None,
+    settle: Callable[[list[Image]], int] | None,
     finish: Callable[[dict], None] | None,
 ) -> dict:
     with transaction.atomic():
         content = content_locked(account_id=content.account_id, content_id=content.pk)
-        if images and not _ids(content.pk):
-            Image.objects.bulk_create(images)
+        if _ids(content.pk):
+            images = []  # another call was faster: what it stored stays, and this one costs nothing
+        Image.objects.bulk_create(images)
         if not content.images_planned:
             content.images_planned = True
             content.save(update_fields=["images_planned", "updated_at"])
-        result = {"image_ids": _ids(content.pk), "credits": settle() if settle else 0}
+        result = {"image_ids": _ids(content.pk), "credits": settle(images) if settle else 0}
         if finish:
             finish(result)
     return result

@@ -7,6 +7,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from apps.accounts.services.limits import PlanLimitReached, limit_room, limit_take
+from apps.billing.models import CreditHold
 from apps.billing.services.ledger import (
     AlreadySettled,
     InsufficientCredits,
@@ -26,7 +27,11 @@ from apps.writer.services.image_prompts import image_prompts_generate, images_wa
 from apps.writer.services.pictures import picture_read, picture_store
 
 log = logging.getLogger(__name__)
-__all__ = ["image_check", "image_delete", "image_generate", "image_prompts_generate", "images_check"]
+__all__ = ["AlreadyMade", "image_check", "image_delete", "image_generate", "image_prompts_generate", "images_check"]
+
+
+class AlreadyMade(Conflict):
+    """Somebody else made the image, and paid for it."""
 
 
 def images_check(*, account_id: int, content: Content, in_article: int | None) -> None:
@@ -55,16 +60,17 @@ def image_generate(
     image_id: int,
     reference: str,
     prompt: str | None = None,
+    anew: bool = False,
     testing: bool = False,
     user_id: int | None = None,
     run_id: int | None = None,
     finish: Callable[[dict], None] | None = None,
 ) -> dict:
-    """Has an image made, also in the place of an older one, which stays until the new one is stored.
+    """Has an image made; `anew` also in the place of an older one, which stays until the new one is stored.
 
     `prompt` replaces the stored one. Returns {"image_id", "credits"}. Under a reference that was stored
-    before nothing is done, and `finish` is not called again. Raises NotFound, Conflict, InsufficientCredits,
-    PlanLimitReached, UpstreamFailed, UnusablePicture.
+    before nothing is done, and `finish` is not called again. Raises NotFound, AlreadyMade, Conflict,
+    InsufficientCredits, PlanLimitReached, UpstreamFailed, UnusablePicture.
     """
     image = Image.objects.select_related("content").filter(account_id=account_id, pk=image_id).first()
     if image is None:
@@ -81,12 +87,10 @@ def image_generate(
             user_id=user_id,
         )
     except AlreadySettled:
-        return {
-            "image_id": image_id,
-            "credits": credits_settle(account_id=account_id, reference=reference, used=0),
-        }
+        return _stored(account_id, image_id, reference)
     name = ""
     try:
+        _check_made(image, anew)
         _check_limit(account_id)
         answer = image_call(
             prompt=prompt, inputs={"title": _subject(image)}, account_id=account_id, testing=testing
@@ -98,6 +102,10 @@ def image_generate(
             stored = Image.objects.select_for_update().filter(pk=image_id).first()
             if stored is None:
                 raise Conflict(f"Image {image_id} was deleted while it was made.")
+            # Another execution, or another job, may have stored it while this one waited for its picture.
+            if _is_settled(account_id, reference):
+                raise AlreadySettled(reference)
+            _check_made(stored, anew)
             old = stored.file.name
             stored.file.name, stored.prompt = name, prompt
             stored.mime, stored.sha256 = picture.mime, picture.sha256
@@ -128,6 +136,8 @@ def image_generate(
         if isinstance(error, LeaseLost):
             # Another execution works on it under the same reference: the credits are its own now.
             raise
+        if isinstance(error, AlreadySettled):
+            return _stored(account_id, image_id, reference)
         credits_release(account_id=account_id, reference=reference)
         _give_up(image_id, error)
         raise
@@ -143,6 +153,22 @@ def image_delete(*, account_id: int, image_id: int) -> None:
         image.delete()
         if name:
             transaction.on_commit(lambda: files_forget([name]))
+
+
+def _check_made(image: Image, anew: bool) -> None:
+    if image.status == Image.Status.GENERATED and not anew:
+        raise AlreadyMade(f"Image {image.pk} is made already. Regenerate it to have another one.")
+
+
+def _is_settled(account_id: int, reference: str) -> bool:
+    return CreditHold.objects.filter(
+        account_id=account_id, reference=reference, state=CreditHold.State.SETTLED
+    ).exists()
+
+
+def _stored(account_id: int, image_id: int, reference: str) -> dict:
+    credits = credits_settle(account_id=account_id, reference=reference, used=0)
+    return {"image_id": image_id, "credits": credits}
 
 
 def _price(*, images: int, testing: bool = False) -> int:
@@ -179,7 +205,7 @@ def _forget_orphan(image_id: int, name: str) -> None:
 
 def _give_up(image_id: int, error: BaseException) -> None:
     """The image says why it failed; one that was there before stays, and stays good."""
-    if isinstance(error, JobCancelled | PlanLimitReached) or not isinstance(error, Exception):
+    if isinstance(error, AlreadyMade | JobCancelled | PlanLimitReached) or not isinstance(error, Exception):
         return
     if isinstance(error, UpstreamFailed) and error.provider_down:
         return

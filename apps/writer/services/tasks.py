@@ -75,26 +75,36 @@ def tasks_create_from_ideas(
 
 
 def tasks_update(*, account_id: int, ids: list[int], changes: dict) -> int:
-    """Changes the same fields of several tasks. Raises Conflict as `status_check` does."""
+    """Changes the same fields of several tasks. Raises Conflict as `tasks_move` does."""
+    changes = dict(changes)
+    status = changes.pop("status", None)
     with transaction.atomic():
-        if "status" in changes:
-            status_check(ids=ids, status=changes["status"])
-            changes = {**changes, "error": ""}
+        if status is not None:
+            tasks_move(ids=ids, status=status)
         return Task.objects.filter(account_id=account_id, pk__in=ids).update(
             **changes, updated_at=timezone.now()
         )
 
 
-def status_check(*, ids: list[int], status: str) -> None:
-    """A task whose article exists is completed, and nothing else: raises Conflict."""
-    if status == Task.Status.COMPLETED:
-        return
-    written = list(Task.objects.filter(pk__in=ids, content__isnull=False).values_list("pk", flat=True)[:10])
+def tasks_move(*, ids: list[int], status: str) -> None:
+    """Sets the state by hand, in the caller's transaction: to queued, of what failed or has lost its article.
+
+    A task that is there already stays. Raises Conflict, and moves none, when one may not move.
+    """
+    tasks = Task.objects.filter(pk__in=ids)
+    # Locked first: what a move allows looks at the article too, which is not looked at again after a wait.
+    list(tasks.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    moving = tasks.exclude(status=status)
+    written = list(
+        moving.filter(status=Task.Status.COMPLETED, content__isnull=False).values_list("pk", flat=True)[:10]
+    )
     if written:
         raise Conflict(
             f"Task {', '.join(map(str, written))} has its article, so it stays completed. "
             "Delete the article first to have it written anew."
         )
+    if tasks.move_to(status) and status == Task.Status.QUEUED:
+        tasks.update(error="")
 
 
 def ideas_queued(idea_ids: list[int]) -> None:

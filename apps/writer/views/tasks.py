@@ -2,6 +2,7 @@
 
 from django.db import transaction
 from django.db.models import Prefetch
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.generics import GenericAPIView
@@ -22,9 +23,9 @@ from apps.writer.serializers.tasks import (
 from apps.writer.services.generation import generation_check
 from apps.writer.services.tasks import (
     ideas_queued,
-    status_check,
     tasks_create,
     tasks_create_from_ideas,
+    tasks_move,
     tasks_update,
 )
 from apps.writer.views.jobs import RepeatableMixin
@@ -68,8 +69,13 @@ class TaskViewSet(RepeatableMixin, TenantViewSet):
 
     def perform_update(self, serializer):
         with transaction.atomic():
-            if "status" in serializer.validated_data:
-                status_check(ids=[serializer.instance.pk], status=serializer.validated_data["status"])
+            status = serializer.validated_data.pop("status", None)
+            if status is not None:
+                tasks_move(ids=[serializer.instance.pk], status=status)
+            # All columns are saved: those that its writing changed since must be the new ones.
+            serializer.instance = get_object_or_404(
+                Task.objects.select_for_update(no_key=True), pk=serializer.instance.pk
+            )
             task = serializer.save()
             ideas_queued([task.idea_id] if "idea" in serializer.validated_data and task.idea_id else [])
         # The prefetched keywords are the old ones.

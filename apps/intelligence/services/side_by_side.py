@@ -1,6 +1,7 @@
 """The items of a job that wait for a provider, several at a time."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -9,11 +10,13 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, connection
 
 from apps.core.errors import AppError
-from apps.core.jobs import JobCancelled, JobRun, LeaseLost, TemporaryError
+from apps.core.jobs import GoOnLater, JobCancelled, JobRun, LeaseLost, TemporaryError
 from apps.core.models import Job
-from apps.intelligence.services import UpstreamFailed
+from apps.intelligence.services.calls import UpstreamFailed
 
 log = logging.getLogger(__name__)
+# Well below the worker's limit for one task: what is in hand then must still end.
+SHIFT_SECONDS = 20 * 60
 
 
 class ItemFailed(AppError):
@@ -47,14 +50,16 @@ def work_side_by_side(
 ) -> tuple[dict[int, Any], dict[int, AppError]]:
     """Does `work(id)` for each id in threads and tells the progress. Returns results and failures by id.
 
-    A failed item does not fail the others. TemporaryError when the provider is down: what was done stays,
-    and the next execution goes on with the rest. `verb` is what the progress says was done.
+    A failed item does not fail the others. `work` does nothing for what is done already: TemporaryError, when
+    the provider is down, and GoOnLater, after SHIFT_SECONDS, leave the rest to the next execution. What failed
+    in a shift is not tried again in the next one. `verb` is what the progress says was done.
     """
     done: dict[int, Any] = {}
-    failed: dict[int, AppError] = {}
-    run.progress(0, len(ids), force=True)
+    failed = _failed_before(run)
+    until = time.monotonic() + SHIFT_SECONDS
+    run.progress(len(failed), len(ids), force=True)
     with ThreadPoolExecutor(max(1, min(workers, len(ids)))) as pool:
-        futures = {pool.submit(_in_thread, work, item): item for item in ids}
+        futures = {pool.submit(_in_thread, work, item, until): item for item in ids if item not in failed}
         try:
             for future in as_completed(futures):
                 item = futures[future]
@@ -67,7 +72,7 @@ def work_side_by_side(
                     failed[item] = error
                 except AppError as error:
                     failed[item] = error
-                except (LeaseLost, JobCancelled, TemporaryError, OperationalError, InterfaceError):
+                except (LeaseLost, JobCancelled, TemporaryError, GoOnLater, OperationalError, InterfaceError):
                     raise
                 except Exception:
                     log.exception("item %s of job %s failed", item, run.job.pk)
@@ -76,14 +81,29 @@ def work_side_by_side(
                     )
                 count = len(done) + len(failed)
                 run.progress(count, len(ids), f"{len(done)} of {len(ids)} {verb}")
-        except BaseException:
+        except BaseException as error:
             # What waits is not begun; what is in hand ends, and is stored or gives its credits back.
             pool.shutdown(wait=True, cancel_futures=True)
+            if isinstance(error, GoOnLater):
+                _keep_failures(run, failed)
             raise
     return done, failed
 
 
-def _in_thread(work: Callable[[int], Any], item: int) -> Any:
+def _failed_before(run: JobRun) -> dict[int, AppError]:
+    """The failures of the shifts before this one: without them many that fail slowly would have no end."""
+    kept = (run.job.result or {}).get("failed_before", {})
+    return {int(item): ItemFailed(message) for item, message in kept.items()}
+
+
+def _keep_failures(run: JobRun, failed: dict[int, AppError]) -> None:
+    kept = {"failed_before": {item: error.message for item, error in failed.items()}}
+    Job.objects.filter(pk=run.job.pk, lease_token=run.token).update(result=kept)
+
+
+def _in_thread(work: Callable[[int], Any], item: int, until: float) -> Any:
+    if time.monotonic() > until:
+        raise GoOnLater
     try:
         return work(item)
     finally:
