@@ -93,14 +93,13 @@ class BearerAuthentication(authentication.BaseAuthentication):
             raise InvalidToken
         user = User.from_db("default", USER_FIELDS, row[: len(USER_FIELDS)])
         status, sites = row[len(USER_FIELDS) : len(USER_FIELDS) + 2]
-        if not user.is_active:
-            raise exceptions.AuthenticationFailed("This user is switched off. Ask an admin of your account.")
         request._request.tenant = Tenant(
             account_id=user.account_id,
             account_status=status,
             role=user.role,
             site_ids=None if sites is None else frozenset(sites),
             user_id=user.pk,
+            user_active=user.is_active,
         )
         return user, token
 
@@ -154,6 +153,7 @@ def tenant_of_user(user: User) -> Tenant | None:
         role=user.role,
         site_ids=sites,
         user_id=user.pk,
+        user_active=user.is_active,
     )
 
 

@@ -1,3 +1,4 @@
+import re
 import zoneinfo
 from urllib.parse import urlsplit
 
@@ -6,7 +7,15 @@ from rest_framework import serializers
 from rest_framework.validators import UniqueTogetherValidator
 
 from apps.accounts.models import Account, ApiKey, Industry, IndustrySector, Plan, Sector, Site, User
-from apps.core.serializers import TenantSerializer
+from apps.core.serializers import IdRelatedField, IdsField, TenantSerializer
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+HOST = re.compile(
+    rf"localhost|(?:{_LABEL}\.)+(?:[a-z]{{2,63}}|xn--[a-z0-9-]{{1,59}}|[0-9]{{1,3}})", re.IGNORECASE
+)
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+# Names of the time zone database that are no place.
+NO_PLACES = {"localtime", "Factory", "posixrules"}
 
 
 class AccountSerializer(serializers.ModelSerializer):
@@ -92,11 +101,11 @@ class IndustrySerializer(serializers.ModelSerializer):
 
 
 class SiteSerializer(TenantSerializer):
-    industry = serializers.PrimaryKeyRelatedField(
+    industry = IdRelatedField(
         queryset=Industry.objects.filter(is_active=True), required=False, allow_null=True
     )
-    industry_sectors = serializers.PrimaryKeyRelatedField(
-        queryset=IndustrySector.objects.filter(is_active=True), many=True, required=False, write_only=True,
+    industry_sectors = IdsField(
+        max_length=200, allow_empty=True, required=False, write_only=True,
         help_text="The catalogue's sectors; the site's own are made with it.",
     )  # fmt: skip
 
@@ -106,6 +115,18 @@ class SiteSerializer(TenantSerializer):
                   "is_active", "created_at", "updated_at"]  # fmt: skip
         read_only_fields = ["slug"]
 
+    def validate_industry_sectors(self, ids: list[int]) -> list[IndustrySector]:
+        found = IndustrySector.objects.filter(is_active=True).in_bulk(ids)
+        missing = [i for i in ids if i not in found]
+        if missing:
+            raise serializers.ValidationError(f"The catalogue has no sector {missing[0]}.")
+        return [found[i] for i in ids]
+
+    def validate_language(self, value: str) -> str:
+        if not LANGUAGE.fullmatch(value):
+            raise serializers.ValidationError("Give a language code, such as en or pt-BR.")
+        return value
+
     def validate_domain(self, value: str) -> str:
         parts = urlsplit(value if "//" in value else f"//{value}")
         host = (parts.hostname or "").rstrip(".")
@@ -114,7 +135,7 @@ class SiteSerializer(TenantSerializer):
             ascii_host = host.encode("idna").decode() if host else ""
         except (ValueError, UnicodeError):
             ascii_host, port = "", ""
-        if not ascii_host or " " in ascii_host or len(ascii_host) > 253:
+        if not HOST.fullmatch(ascii_host) or len(ascii_host) > 253:
             raise serializers.ValidationError("Give the site's host name, such as www.example.com.")
         taken = Site.objects.filter(
             account_id=self.context["request"].tenant.account_id, domain=ascii_host + port
@@ -124,15 +145,13 @@ class SiteSerializer(TenantSerializer):
         return ascii_host + port
 
     def validate_timezone(self, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
+        if value not in zoneinfo.available_timezones() or value in NO_PLACES:
             raise serializers.ValidationError("Give an IANA time zone, such as Europe/London.")
         return value
 
 
 class SectorSerializer(TenantSerializer):
-    industry_sector = serializers.PrimaryKeyRelatedField(
-        queryset=IndustrySector.objects.filter(is_active=True)
-    )
+    industry_sector = IdRelatedField(queryset=IndustrySector.objects.filter(is_active=True))
     industry_sector_name = serializers.CharField(source="industry_sector.name", read_only=True)
     name = serializers.CharField(max_length=120, required=False)
 
@@ -149,6 +168,12 @@ class SectorSerializer(TenantSerializer):
 
     def validate(self, attrs: dict) -> dict:
         attrs = super().validate(attrs)
+        for name in ("site", "industry_sector") if self.instance else ():
+            # Its keywords and articles belong to that site, and were chosen by that part of the catalogue.
+            if name in attrs and attrs[name].pk != getattr(self.instance, f"{name}_id"):
+                raise serializers.ValidationError(
+                    {name: ["It stays as it was made. Make another sector instead."]}
+                )
         if self.instance is None and not attrs.get("name"):
             attrs["name"] = attrs["industry_sector"].name
         return attrs

@@ -28,6 +28,12 @@ class ConfigSerializer(serializers.ModelSerializer):
     scheduled_days = serializers.ListField(
         child=serializers.ChoiceField(WEEKDAYS), required=False, help_text="Empty: every day."
     )
+    scheduled_time = serializers.TimeField(
+        format="%H:%M:%S",
+        input_formats=["%H:%M", "%H:%M:%S"],
+        required=False,
+        help_text="HH:MM, by the site's clock.",
+    )
     next_run_at = serializers.SerializerMethodField()
 
     class Meta:
@@ -53,6 +59,15 @@ class ConfigSerializer(serializers.ModelSerializer):
                 required=False, min_value=0, max_value=1_000_000, help_text="0: no limit."
             )
         return fields
+
+    def to_internal_value(self, data) -> dict:
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        if unknown:
+            raise serializers.ValidationError({name: ["There is no such setting."] for name in unknown[:20]})
+        return super().to_internal_value(data)
+
+    def validate_scheduled_days(self, days: list[str]) -> list[str]:
+        return [day for day in WEEKDAYS if day in days]
 
     def get_next_run_at(self, settings: SiteSettings) -> str | None:
         moment = next_run_at(settings)
@@ -88,8 +103,8 @@ class RunSerializer(TenantSerializer):
 
     class Meta:
         model = Run
-        fields = ["id", "site", "status", "trigger", "task_id", "started_at", "completed_at", "current_stage",
-                  "total_stages", "items_processed", "credits_used", "error_message", "created_at"]  # fmt: skip
+        fields = ["id", "site", "status", "trigger", "pause_asked", "task_id", "started_at", "completed_at",
+                  "current_stage", "total_stages", "items_processed", "credits_used", "error_message", "created_at"]  # fmt: skip
         read_only_fields = fields
 
     def get_total_stages(self, run: Run) -> int:

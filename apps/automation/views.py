@@ -18,7 +18,7 @@ from apps.automation.serializers import (
 )
 from apps.automation.services.overview import run_detail, runs_with_totals, stage_counts
 from apps.automation.services.runs import run_cancel, run_pause, run_resume, run_start
-from apps.core.filters import WordsFilter
+from apps.core.filters import ChoicesFilter, FilterSet, IdFilter
 from apps.core.viewsets import TenantMixin, TenantReadViewSet
 from apps.integration.services import site_settings
 
@@ -33,7 +33,7 @@ class SiteMixin:
 
     def _row(self, name: str, queryset):
         given = self.request.query_params.get(name, "")
-        if not given.isascii() or not given.isdigit():
+        if not given.isascii() or not given.isdigit() or len(given) > 18:
             raise ValidationError({name: [f"Say which: add ?{name}=<id> to the address."]})
         row = queryset.for_tenant(self.request.tenant).filter(pk=given).first()
         if row is None:
@@ -119,9 +119,14 @@ class CancelView(SiteMixin, APIView):
         return self.answer(run_cancel(run=self.run()))
 
 
-class RunFilterSet(django_filters.FilterSet):
-    site_id = django_filters.NumberFilter(field_name="site_id", required=True)
-    status = WordsFilter(field_name="status", lookup_expr="in", help_text="One or several, comma-separated.")
+class RunFilterSet(FilterSet):
+    site_id = IdFilter(field_name="site_id", required=True)
+    status = ChoicesFilter(
+        field_name="status",
+        lookup_expr="in",
+        choices=Run.Status.choices,
+        help_text="One or several, comma-separated.",
+    )
     started_after = django_filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="gte")
     started_before = django_filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="lt")
 
@@ -150,7 +155,7 @@ class RunViewSet(TenantReadViewSet):
 
     def _site_of_the_tenant(self) -> None:
         given = self.request.query_params.get("site_id", "")
-        known = given.isascii() and given.isdigit()
+        known = given.isascii() and given.isdigit() and len(given) <= 18
         if known and not Site.objects.for_tenant(self.tenant).filter(pk=given).exists():
             raise Http404
 
@@ -167,8 +172,8 @@ class HistoryView(RunViewSet):
         return super().get_queryset().exclude(status__in=Run.ACTIVE)
 
 
-class LogFilterSet(django_filters.FilterSet):
-    run_id = django_filters.NumberFilter(field_name="run_id", required=True)
+class LogFilterSet(FilterSet):
+    run_id = IdFilter(field_name="run_id", required=True)
 
     class Meta:
         model = RunLog

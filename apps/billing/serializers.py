@@ -1,6 +1,8 @@
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from apps.billing.models import CreditEntry, CreditUsage
+from apps.billing.models import CreditEntry, CreditUsage, Operation
+from apps.billing.services.usage import CURRENCY
 
 
 class BalancePlanSerializer(serializers.Serializer):
@@ -9,6 +11,7 @@ class BalancePlanSerializer(serializers.Serializer):
     slug = serializers.CharField()
 
 
+@extend_schema_serializer(many=False)  # a `list` route that answers with one object
 class BalanceSerializer(serializers.Serializer):
     balance = serializers.IntegerField(help_text="The sum of all transactions.")
     held = serializers.IntegerField(help_text="Reserved by work that goes on; gone from the balance already.")
@@ -20,6 +23,10 @@ class BalanceSerializer(serializers.Serializer):
 
 
 class TransactionSerializer(serializers.ModelSerializer):
+    operation = serializers.ChoiceField(
+        Operation.choices, allow_blank=True, read_only=True, help_text="Empty: no work, such as a grant."
+    )
+
     class Meta:
         model = CreditEntry
         fields = [
@@ -37,11 +44,16 @@ class TransactionSerializer(serializers.ModelSerializer):
 
 
 class UsageSerializer(serializers.ModelSerializer):
+    currency = serializers.SerializerMethodField(help_text="Of `cost`.")
+
     class Meta:
         model = CreditUsage
-        fields = ["id", "operation", "provider", "model", "tokens_in", "tokens_out", "cost", "credits",
-                  "reference", "object_type", "object_id", "site", "user", "run_id", "created_at"]  # fmt: skip
+        fields = ["id", "operation", "provider", "model", "tokens_in", "tokens_out", "cost", "currency",
+                  "credits", "reference", "object_type", "object_id", "site", "user", "run_id", "created_at"]  # fmt: skip
         read_only_fields = fields
+
+    def get_currency(self, usage: CreditUsage) -> str:
+        return CURRENCY
 
 
 class UsageSumsSerializer(serializers.Serializer):

@@ -14,7 +14,7 @@ from apps.billing.serializers import (
 )
 from apps.billing.services.ledger import credits_balance, credits_refresh
 from apps.billing.services.usage import usage_limits, usage_summary
-from apps.core.filters import SiteFilterSet
+from apps.core.filters import IdFilter, SiteFilterSet
 from apps.core.viewsets import TenantMixin
 
 
@@ -38,7 +38,7 @@ class TransactionFilterSet(DatesFilterSet):
 
 class UsageFilterSet(SiteFilterSet, DatesFilterSet):
     operation = django_filters.MultipleChoiceFilter(choices=Operation)
-    user = django_filters.NumberFilter(field_name="user_id")
+    user = IdFilter(field_name="user_id")
 
     class Meta:
         model = CreditUsage

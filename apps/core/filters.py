@@ -1,12 +1,50 @@
 """Filters that every list shares."""
 
 import django_filters
+from django import forms
+from django.db import models
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import filters
+from rest_framework.exceptions import ValidationError
 
 # What a list understands besides its filters.
 _OTHERS = {"page", "page_size", "search", "ordering"}
 _filtersets: dict[tuple[type, type], type] = {}
+
+
+class _BooleanField(forms.Field):
+    WORDS = {"true": True, "1": True, "false": False, "0": False}
+
+    def clean(self, value):
+        if value in (None, ""):
+            return None
+        if str(value).lower() not in self.WORDS:
+            raise forms.ValidationError("Give true or false.")
+        return self.WORDS[str(value).lower()]
+
+
+class StrictBooleanFilter(django_filters.Filter):
+    """true, false, 1 or 0; anything else is a 400, not silence."""
+
+    field_class = _BooleanField
+
+
+class IdFilter(django_filters.Filter):
+    """A whole positive number; anything else is a 400."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, min_value=1, max_value=2**63 - 1, **kwargs)
+
+
+class FilterSet(django_filters.rest_framework.FilterSet):
+    """The base of all: strict about booleans."""
+
+    FILTER_DEFAULTS = {
+        **django_filters.rest_framework.FilterSet.FILTER_DEFAULTS,
+        models.BooleanField: {"filter_class": StrictBooleanFilter},
+    }
 
 
 class FilterBackend(DjangoFilterBackend):
@@ -14,6 +52,8 @@ class FilterBackend(DjangoFilterBackend):
 
     A view's `filterset_fields` are made a class once: each of the two costs more than the list's queries.
     """
+
+    filterset_base = FilterSet
 
     def get_filterset_class(self, view, queryset=None):
         if getattr(view, "filterset_class", None) or queryset is None:
@@ -44,8 +84,6 @@ class OrderingFilter(filters.OrderingFilter):
     """
 
     def get_ordering(self, request, queryset, view):
-        from rest_framework.exceptions import ValidationError
-
         asked = [t.strip() for t in request.query_params.get(self.ordering_param, "").split(",") if t.strip()]
         valid = {name for name, _ in self.get_valid_fields(queryset, view, {"request": request})}
         unknown = [t for t in asked if t.lstrip("-") not in valid]
@@ -71,7 +109,11 @@ class WordsFilter(django_filters.BaseInFilter, django_filters.CharFilter):
     """`draft,review`."""
 
 
-class SiteFilterSet(django_filters.FilterSet):
+class ChoicesFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):
+    """`draft,review`, each one of the choices."""
+
+
+class SiteFilterSet(FilterSet):
     """`?site_id=` for a model that has a site."""
 
-    site_id = django_filters.NumberFilter(field_name="site_id")
+    site_id = IdFilter(field_name="site_id")

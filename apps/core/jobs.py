@@ -134,7 +134,12 @@ class JobRun:
     def finish(self, result: Any = None) -> None:
         """Ends the job. Call it in the transaction that stores the result, so that both happen or neither."""
         done = self._mine().update(
-            state=Job.State.SUCCEEDED, result=result, finished_at=timezone.now(), lease_until=None, error=""
+            state=Job.State.SUCCEEDED,
+            current=F("total"),
+            result=result,
+            finished_at=timezone.now(),
+            lease_until=None,
+            error="",
         )
         if not done:
             raise LeaseLost

@@ -45,6 +45,10 @@ def _refusal(request):
     if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
         return 400, "VALIDATION_ERROR", "Null characters are not allowed in an address."
     length = request.META.get("CONTENT_LENGTH") or "0"
+    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower() and not request.META.get(
+        "CONTENT_LENGTH"
+    ):
+        return 411, "VALIDATION_ERROR", "Send the body with a Content-Length, not in chunks."
     if length.isdigit():
         upload = (request.content_type or "").startswith("multipart/")
         limit = settings.MAX_UPLOAD_BYTES if upload else settings.MAX_BODY_BYTES
@@ -71,6 +75,10 @@ class ApiMiddleware:
             response = JsonResponse({"detail": sentence} if internal else body(sentence, code), status=status)
         else:
             response = self.get_response(request)
+            if response.status_code == 301 and not internal:
+                # Django would redirect, which turns a POST into a GET: say it instead.
+                sentence = f"There is no route {request.path}; it ends with a slash: {request.path}/"
+                response = JsonResponse(body(sentence, "NOT_FOUND"), status=404)
         if internal or not request.path.startswith("/api/v1/"):
             return response
         rate = getattr(request, "rate", None)

@@ -3,20 +3,26 @@
 from typing import Any
 
 import orjson
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
 
-def _path_of_nul(value: Any, path: str = "") -> str | None:
-    if isinstance(value, str):
-        return path or "body" if "\x00" in value else None
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in pairs:
-        if isinstance(key, str) and "\x00" in key:
-            return path or "body"
-        found = _path_of_nul(inner, f"{path}.{key}" if path else str(key))
-        if found:
-            return found
+def _path_of_nul(data: Any) -> str | None:
+    """Where a null character stands, by a walk that no depth can break."""
+    left = [(data, "")]
+    while left:
+        value, path = left.pop()
+        if isinstance(value, str):
+            if "\x00" in value:
+                return path or "body"
+            continue
+        pairs = (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        )
+        for key, inner in pairs:
+            if isinstance(key, str) and "\x00" in key:
+                return path or "body"
+            left.append((inner, f"{path}.{key}" if path else str(key)))
     return None
 
 
@@ -30,5 +36,5 @@ class StrictJSONParser(BaseParser):
         except orjson.JSONDecodeError as error:
             raise ParseError(f"The body is no valid JSON: {error}.") from None
         if b"\\u0000" in raw and (path := _path_of_nul(data)):
-            raise ParseError(f"{path}: null characters are not allowed.")
+            raise ValidationError({path[:200]: ["Null characters are not allowed."]})
         return data

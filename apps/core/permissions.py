@@ -33,12 +33,15 @@ AREAS = {
     "usage": Area(read="viewer", write="owner", suspended=True),  # balance, usage, transactions
     "money": Area(read="owner", write="owner", suspended=True),  # invoices, payments, plan
     "own": Area(read="viewer", write="viewer"),  # what belongs to the caller: notifications, own password
+    "notices": Area(read="viewer", write="editor"),  # shared by the account: who reads may mark, not delete
     "leave": Area(read="viewer", write="viewer", suspended=True),  # log-out
 }
 
 
 class AccountSuspended(PermissionDenied):
-    default_detail = "This account is suspended. Settle what is open under billing, or write to support."
+    default_detail = (
+        "This account or user is suspended. Settle what is open under billing, or write to support."
+    )
     app_code = "ACCOUNT_SUSPENDED"
 
 
@@ -53,7 +56,7 @@ class TenantPermission(BasePermission):
             raise PermissionDenied("This user belongs to no account; staff work in the admin.")
         action = getattr(view, "action", None) or request.method.lower()
         area = AREAS[view.area]
-        if tenant.account_status != "active" and not area.suspended:
+        if tenant.is_suspended and not area.suspended:
             raise AccountSuspended
         if tenant.is_key:
             if action not in getattr(view, "key_actions", ()):

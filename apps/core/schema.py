@@ -115,6 +115,8 @@ ERRORS = {
     "400": ("The input does not fit; `details` names the fields.", "VALIDATION_ERROR"),
     "401": ("Not logged in, or the token is no longer good.", "NOT_AUTHENTICATED"),
     "403": ("The role, the key or the state of the account forbids it.", "PERMISSION_DENIED"),
+    "402": ("There are not enough credits, or the plan allows no more.", "INSUFFICIENT_CREDITS"),
+    "409": ("The state of it forbids this now.", "CONFLICT"),
     "404": ("It does not exist, or belongs to somebody else.", "NOT_FOUND"),
     "429": ("Too many requests; see `Retry-After`.", "RATE_LIMITED"),
 }
@@ -165,8 +167,11 @@ def envelope(result: dict, generator, request, public) -> dict:
 
 def _errors(operation: dict, path: str, method: str) -> None:
     wanted = {"429"} | ({"401", "403"} if operation.get("security") else set())
-    wanted |= {"404"} if "{" in path else set()
-    wanted |= {"400"} if method != "get" else set()
+    listed = any(p["name"] == "page" for p in operation.get("parameters", []))
+    wanted |= {"404"} if "{" in path or listed else set()
+    wanted |= {"400"} if method != "get" or operation.get("parameters") else set()
+    wanted |= {"409"} if method != "get" else set()
+    wanted |= {"402"} if method == "post" else set()
     for status in sorted(wanted):
         description, code = ERRORS[status]
         operation["responses"].setdefault(

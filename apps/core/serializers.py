@@ -5,7 +5,16 @@ from rest_framework import serializers
 from apps.core.tenancy import Tenant
 
 
-class TenantRelatedField(serializers.PrimaryKeyRelatedField):
+class IdRelatedField(serializers.PrimaryKeyRelatedField):
+    """An id is a whole number: 2.5 is not 2."""
+
+    def to_internal_value(self, data):
+        if isinstance(data, float) or (isinstance(data, str) and not data.isdecimal()):
+            self.fail("incorrect_type", data_type=type(data).__name__)
+        return super().to_internal_value(data)
+
+
+class TenantRelatedField(IdRelatedField):
     """A related row of the caller's own account and sites. A foreign id does not exist: 400 naming the field."""
 
     def get_queryset(self):

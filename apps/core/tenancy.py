@@ -21,6 +21,12 @@ class Tenant:
     site_ids: frozenset[int] | None = None
     user_id: int | None = None
     key_id: int | None = None
+    user_active: bool = True
+
+    @property
+    def is_suspended(self) -> bool:
+        """The account or the user is: only log-in, refresh, billing and log-out stay open."""
+        return self.account_status != "active" or not self.user_active
 
     @property
     def is_key(self) -> bool:

@@ -4,6 +4,10 @@ from apps.intelligence.models import AIModel
 
 
 class AIModelSerializer(serializers.ModelSerializer):
+    default = serializers.BooleanField(
+        source="is_chosen", read_only=True, help_text="What work of its kind is done with now."
+    )
+
     class Meta:
         model = AIModel
         fields = ["id", "name", "provider", "kind", "testing", "default"]

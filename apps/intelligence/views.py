@@ -1,7 +1,18 @@
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from rest_framework import mixins, viewsets
 
+from apps.core.filters import FilterSet, StrictBooleanFilter
 from apps.intelligence.models import AIModel
 from apps.intelligence.serializers import AIModelSerializer
+from apps.intelligence.services import model_choose
+
+
+class AIModelFilterSet(FilterSet):
+    default = StrictBooleanFilter(field_name="is_chosen")
+
+    class Meta:
+        model = AIModel
+        fields = ["provider", "kind", "testing"]
 
 
 class AIModelViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
@@ -10,6 +21,17 @@ class AIModelViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     area = "own"
     queryset = AIModel.objects.filter(is_active=True)
     serializer_class = AIModelSerializer
-    filterset_fields = ["provider", "kind", "testing", "default"]
+    filterset_class = AIModelFilterSet
     ordering_fields = ["name", "provider", "kind"]
     search_fields = ["name"]
+
+    def get_queryset(self) -> QuerySet:
+        chosen = Q(pk__in=[])
+        for kind in AIModel.Kind.values:
+            choice = model_choose(kind=kind)
+            chosen |= Q(kind=kind, provider=choice.provider, name=choice.model)
+        return (
+            super()
+            .get_queryset()
+            .annotate(is_chosen=ExpressionWrapper(chosen, output_field=BooleanField()))
+        )

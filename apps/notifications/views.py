@@ -1,13 +1,12 @@
 import django_filters
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
-from apps.core.filters import WordsFilter
+from apps.core.filters import StrictBooleanFilter, WordsFilter
 from apps.core.renderers import respond
 from apps.core.viewsets import DestroyMixin, TenantMixin
 from apps.notifications.models import Notification
@@ -24,11 +23,10 @@ GROUPS = {
     "info": [Type.SITE_SETUP_COMPLETE.value],
     "system": [Type.SYSTEM_INFO.value],
 }
-TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class NotificationFilterSet(django_filters.FilterSet):
-    is_read = extend_schema_field(OpenApiTypes.BOOL)(django_filters.CharFilter(method="by_read"))
+    is_read = StrictBooleanFilter()
     notification_type = WordsFilter(
         method="by_type",
         help_text="Types or groups, comma-separated. Groups: " + ", ".join(GROUPS) + ".",
@@ -37,11 +35,6 @@ class NotificationFilterSet(django_filters.FilterSet):
     class Meta:
         model = Notification
         fields = ["severity"]
-
-    def by_read(self, queryset, name, value):
-        if value.lower() not in TRUTHS:
-            raise ValidationError({name: ["Give true or false."]})
-        return queryset.filter(is_read=TRUTHS[value.lower()])
 
     def by_type(self, queryset, name, value):
         types = set()
@@ -62,7 +55,9 @@ class NotificationViewSet(
 ):
     """What the account was told in the app."""
 
-    area = "own"
+    area = "notices"
+    # What the account is told is shared by its users: any of them may mark it as read, editors may delete it.
+    read_actions = ("read", "read_all")
     queryset = Notification.objects.all()
     serializer_class = NotificationSerializer
     filterset_class = NotificationFilterSet

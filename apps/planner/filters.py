@@ -4,7 +4,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 from rest_framework.exceptions import ValidationError
 
-from apps.core.filters import IdsFilter, SiteFilterSet
+from apps.core.filters import IdFilter, StrictBooleanFilter, IdsFilter, SiteFilterSet
 from apps.planner.keyword_files import CellError, keyword_key
 from apps.planner.keyword_files.cells import country_of
 from apps.planner.models import (
@@ -73,8 +73,8 @@ class LibraryFilterSet(django_filters.FilterSet):
     volume_max = WholeFilter(field_name="volume", lookup_expr="lte")
     difficulty = BandsFilter(choices=[(label, label) for label in BANDS])
     intent = ChoicesFilter(choices=Intent.choices)
-    is_high_opportunity = django_filters.BooleanFilter()
-    is_paid = django_filters.BooleanFilter(method="by_cost")
+    is_high_opportunity = StrictBooleanFilter()
+    is_paid = StrictBooleanFilter(method="by_cost")
 
     class Meta:
         model = SeedKeyword
@@ -94,8 +94,8 @@ class LibraryFilterSet(django_filters.FilterSet):
 
 
 class KeywordFilterSet(SiteFilterSet):
-    sector_id = WholeFilter(largest=2**63 - 1)
-    cluster_id = WholeFilter(largest=2**63 - 1)
+    sector_id = IdFilter()
+    cluster_id = IdFilter()
     status = ChoicesFilter(choices=Keyword.Status.choices)
     intent = ChoicesFilter(choices=Intent.choices)
     country = CountryFilter()
@@ -112,8 +112,8 @@ class KeywordFilterSet(SiteFilterSet):
 
 
 class ClusterFilterSet(SiteFilterSet):
-    sector_id = WholeFilter(largest=2**63 - 1)
-    parent_id = WholeFilter(largest=2**63 - 1)
+    sector_id = IdFilter()
+    parent_id = IdFilter()
     status = ChoicesFilter(choices=Cluster.Status.choices)
     difficulty_min = django_filters.NumberFilter(field_name="difficulty", lookup_expr="gte")
     difficulty_max = django_filters.NumberFilter(field_name="difficulty", lookup_expr="lte")
@@ -126,8 +126,8 @@ class ClusterFilterSet(SiteFilterSet):
 
 
 class IdeaFilterSet(SiteFilterSet):
-    sector_id = WholeFilter(largest=2**63 - 1)
-    cluster_id = WholeFilter(largest=2**63 - 1)
+    sector_id = IdFilter()
+    cluster_id = IdFilter()
     status = ChoicesFilter(choices=ContentIdea.Status.choices)
     content_type = ChoicesFilter(choices=ContentType.choices)
     structure = ChoicesFilter(choices=Structure.choices)

@@ -190,7 +190,7 @@ class Keyword(TenantModel):
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="keywords")
     sector = models.ForeignKey(
-        Sector, null=True, blank=True, on_delete=models.SET_NULL, related_name="keywords"
+        Sector, null=True, blank=True, on_delete=models.RESTRICT, related_name="keywords"
     )
     seed_keyword = models.ForeignKey(
         SeedKeyword, null=True, blank=True, on_delete=models.SET_NULL, related_name="added", db_index=False
@@ -245,7 +245,7 @@ class ContentIdea(TenantModel):
     COMES_FROM: ClassVar = {
         Status.NEW: [Status.QUEUED],
         Status.QUEUED: [Status.NEW],
-        Status.COMPLETED: [Status.NEW, Status.QUEUED],
+        Status.COMPLETED: [],  # set where its article is written
     }
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="ideas")

@@ -62,7 +62,7 @@ class KeywordSerializer(WorkflowSerializer):
     difficulty = serializers.IntegerField(min_value=0, max_value=100, required=False, allow_null=True)
     sector = TenantRelatedField(queryset=Sector.objects.all())
     cluster = TenantRelatedField(queryset=Cluster.objects.all(), required=False, allow_null=True)
-    cluster_name = serializers.CharField(source="cluster.name", read_only=True, default=None)
+    cluster_name = serializers.CharField(source="cluster.name", read_only=True, allow_null=True)
 
     class Meta:
         model = Keyword
@@ -246,7 +246,7 @@ class OutlinePartSerializer(serializers.Serializer):
 class ContentIdeaSerializer(WorkflowSerializer):
     sector = TenantRelatedField(queryset=Sector.objects.all(), required=False, allow_null=True)
     cluster = TenantRelatedField(queryset=Cluster.objects.all(), required=False, allow_null=True)
-    cluster_name = serializers.CharField(source="cluster.name", read_only=True, default=None)
+    cluster_name = serializers.CharField(source="cluster.name", read_only=True, allow_null=True)
     title = serializers.CharField(max_length=300)
     keywords = KeywordIdsField(required=False, allow_empty=True, help_text="Ids.")
     outline = OutlinePartSerializer(many=True, required=False, max_length=100)

@@ -1,24 +1,21 @@
 """The planner's jobs: each does one thing of the services, tells how it ended and ends the job with it."""
 
-import logging
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import transaction
 
-from apps.billing.services.ledger import AlreadySettled
-from apps.core.errors import AppError, Invalid
-from apps.core.jobs import JobRun, TemporaryError
-from apps.intelligence.services import UpstreamFailed, concurrency
+from apps.billing.services.ledger import AlreadySettled, credits_settle
+from apps.core.errors import Invalid
+from apps.core.jobs import JobRun
+from apps.intelligence.services import concurrency
+from apps.intelligence.services.side_by_side import still_wanted, work_side_by_side
 from apps.notifications.services import notify
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile
 from apps.planner.models import ContentIdea
 from apps.planner.services.clusters import clusters_build
 from apps.planner.services.ideas import ideas_generate
 from apps.planner.services.keywords import keywords_upload
-
-log = logging.getLogger(__name__)
 
 
 def run_upload(run: JobRun) -> None:
@@ -94,32 +91,13 @@ def auto_cluster_failed(run: JobRun) -> None:
 def run_generate_ideas(run: JobRun) -> None:
     """Several clusters at a time. One that fails does not fail the others; what an execution before did, stays."""
     ids = run.payload["cluster_ids"]
-    made, settled, failed = 0, [], {}
-    credits = 0
-    run.progress(0, len(ids), force=True)
-    with ThreadPoolExecutor(min(concurrency(kind="text"), len(ids))) as pool:
-        futures = {pool.submit(_ideas_of, run, cluster_id): cluster_id for cluster_id in ids}
-        try:
-            for number, future in enumerate(as_completed(futures), 1):
-                try:
-                    result = future.result()
-                    made += len(result["idea_ids"])
-                    credits += result["credits"]
-                except AlreadySettled:
-                    settled.append(futures[future])
-                except UpstreamFailed as error:
-                    if error.provider_down and not error.permanent:
-                        raise TemporaryError(error.message, retry_after=error.retry_after) from error
-                    failed[futures[future]] = error
-                except AppError as error:
-                    failed[futures[future]] = error
-                run.progress(number, len(ids), f"{number} of {len(ids)} clusters")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    made += ContentIdea.objects.filter(cluster_id__in=settled, created_at__gte=run.job.created_at).count()
-    if failed and not made:
+    done, failed = work_side_by_side(
+        run, ids, partial(_ideas_of, run), workers=concurrency(kind="text"), verb="clusters"
+    )
+    if not done:
         raise next(iter(failed.values()))
+    made = sum(len(result["idea_ids"]) for result in done.values())
+    credits = sum(result["credits"] for result in done.values())
     result = {
         "ideas": made,
         "clusters": len(ids) - len(failed),
@@ -145,17 +123,22 @@ def generate_ideas_failed(run: JobRun) -> None:
 
 
 def _ideas_of(run: JobRun, cluster_id: int) -> dict:
+    reference = f"job:{run.job.pk}:{cluster_id}"
     try:
         return ideas_generate(
             account_id=run.account_id,
             cluster_id=cluster_id,
-            reference=f"job:{run.job.pk}:{cluster_id}",
+            reference=reference,
             count=run.payload["count"],
             user_id=run.user_id,
-            finish=lambda result: run.check(),
+            finish=lambda _: still_wanted(run),
         )
-    finally:
-        connection.close()
+    except AlreadySettled:
+        ideas = ContentIdea.objects.filter(cluster_id=cluster_id, created_at__gte=run.job.created_at)
+        return {
+            "idea_ids": list(ideas.values_list("pk", flat=True)),
+            "credits": credits_settle(account_id=run.account_id, reference=reference, used=0),
+        }
 
 
 def _tell(

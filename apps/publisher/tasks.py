@@ -5,6 +5,7 @@ from django.db import OperationalError, transaction
 
 from apps.core.errors import AppError
 from apps.core.jobs import JobCancelled, JobRun, LeaseLost, TemporaryError
+from apps.core.models import Job
 from apps.core.queues import Queue
 from apps.notifications.services import notify
 from apps.publisher.models import PublishingRecord
@@ -21,7 +22,10 @@ def publish_due() -> None:
 
 
 def run_publish(run: JobRun) -> None:
-    """Publishes the articles of a `content.publish` job one by one; one that fails does not hold up the others."""
+    """Publishes the articles of a `content.publish` job one by one; one that fails does not hold up the others.
+
+    Where all failed the job has failed, with the first one's reason.
+    """
     ids, target = run.payload["content_ids"], run.payload.get("target")
     published, failed = [], []
     for number, content_id in enumerate(ids):
@@ -45,9 +49,14 @@ def run_publish(run: JobRun) -> None:
         else:
             published.append({"content_id": content_id, **result})
     run.progress(len(ids), len(ids), "", force=True)
+    if not published:
+        # Kept beside the error: what failed, and why.
+        Job.objects.filter(pk=run.job.pk, lease_token=run.token).update(
+            result={"published": [], "failed": failed}
+        )
+        raise AppError(failed[0]["error"])
     with transaction.atomic():
-        if published:
-            _tell_published(run, published)
+        _tell_published(run, published)
         if failed:
             _tell_failed(run, [f["content_id"] for f in failed], failed[0]["error"])
         run.finish({"published": published, "failed": failed})

@@ -1,6 +1,6 @@
 import django_filters
 
-from apps.core.filters import SiteFilterSet
+from apps.core.filters import IdFilter, SiteFilterSet
 from apps.writer.models import Content, Image, Task
 
 
@@ -9,9 +9,9 @@ class StatesFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):
 
 
 class TaskFilterSet(SiteFilterSet):
-    sector_id = django_filters.NumberFilter(field_name="sector_id")
-    cluster_id = django_filters.NumberFilter(field_name="cluster_id")
-    idea_id = django_filters.NumberFilter(field_name="idea_id")
+    sector_id = IdFilter(field_name="sector_id")
+    cluster_id = IdFilter(field_name="cluster_id")
+    idea_id = IdFilter(field_name="idea_id")
     status__in = StatesFilter(field_name="status", choices=Task.Status.choices)
 
     class Meta:
@@ -20,9 +20,9 @@ class TaskFilterSet(SiteFilterSet):
 
 
 class ContentFilterSet(SiteFilterSet):
-    sector_id = django_filters.NumberFilter(field_name="sector_id")
-    cluster_id = django_filters.NumberFilter(field_name="cluster_id")
-    task_id = django_filters.NumberFilter(field_name="task_id")
+    sector_id = IdFilter(field_name="sector_id")
+    cluster_id = IdFilter(field_name="cluster_id")
+    task_id = IdFilter(field_name="task_id")
     status__in = StatesFilter(field_name="status", choices=Content.Status.choices)
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
@@ -33,7 +33,7 @@ class ContentFilterSet(SiteFilterSet):
 
 
 class ImageFilterSet(SiteFilterSet):
-    content_id = django_filters.NumberFilter(field_name="content_id")
+    content_id = IdFilter(field_name="content_id")
 
     class Meta:
         model = Image
@@ -41,7 +41,7 @@ class ImageFilterSet(SiteFilterSet):
 
 
 class ContentImagesFilterSet(SiteFilterSet):
-    content_id = django_filters.NumberFilter(field_name="pk")
+    content_id = IdFilter(field_name="pk")
 
     class Meta:
         model = Content

@@ -13,7 +13,6 @@ from apps.core.errors import Conflict
 from apps.core.models import TenantModel
 from apps.planner.models import Cluster, ContentIdea, ContentType, Keyword, Structure, WorkflowQuerySet
 
-
 # Longer than any model writes: whoever began before that is gone.
 WRITING_TIME = timedelta(minutes=30)
 

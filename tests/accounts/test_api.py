@@ -1,7 +1,7 @@
 import pytest
 
 from apps.accounts.models import LoginSession, Site, User
-from tests.factories import IndustrySectorFactory, PlanFactory
+from tests.factories import IndustrySectorFactory, PlanFactory, SiteFactory
 from tests.factories.accounts import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +89,8 @@ def test_logout_of_somebody_else_is_refused(alice, bob, anonymous):
     tokens = anonymous.post("/api/v1/auth/login/", {"email": bob.user.email, "password": PASSWORD}).json()[
         "data"
     ]
-    assert alice.client.post("/api/v1/auth/logout/", {"refresh": tokens["refresh"]}).status_code == 401
+    answer = alice.client.post("/api/v1/auth/logout/", {"refresh": tokens["refresh"]})
+    assert answer.status_code == 400 and "refresh" in answer.json()["details"]
     assert LoginSession.objects.filter(user=bob.user, ended_at__isnull=False).count() == 0
 
 
@@ -174,3 +175,79 @@ def test_sessions_that_ran_out_long_ago_are_forgotten(alice):
     LoginSession.objects.create(user=alice.user, jti="new", expires_at=timezone.now() - timedelta(days=29))
     assert session_forget() == 1
     assert not LoginSession.objects.filter(jti="old").exists()
+
+
+def test_a_suspended_user_logs_in_and_sees_the_bill_alone(alice, anonymous):
+    client = alice.as_role("owner", is_active=False, email="gone@example.com")
+    for path in ("auth/sites/", "planner/keywords/", "notifications/", "automation/config/"):
+        answer = client.get(f"/api/v1/{path}")
+        assert answer.status_code == 403 and answer.json()["code"] == "ACCOUNT_SUSPENDED", path
+    assert client.get("/api/v1/billing/balance/").status_code == 200
+    login = anonymous.post("/api/v1/auth/login/", {"email": "gone@example.com", "password": PASSWORD})
+    tokens = login.json()["data"]
+    assert login.status_code == 200
+    anonymous.cookies.clear()
+    assert anonymous.post("/api/v1/auth/token/refresh/", {"refresh": tokens["refresh"]}).status_code == 200
+
+
+def test_a_suspended_member_of_staff_does_not_enter_the_admin(client, alice):
+    alice.user.is_staff, alice.user.is_superuser, alice.user.is_active = True, True, False
+    alice.user.save()
+    client.force_login(alice.user)
+    assert client.get("/admin/").status_code == 302
+
+
+def test_a_sector_stays_on_its_site(alice):
+    other = SiteFactory(account=alice.account)
+    url = f"/api/v1/auth/sectors/{alice.sector.pk}/"
+    for change in ({"site": other.pk}, {"industry_sector": IndustrySectorFactory().pk}):
+        answer = alice.client.patch(url, change)
+        assert answer.status_code == 400 and next(iter(change)) in answer.json()["details"]
+    assert alice.client.patch(url, {"site": alice.site.pk, "name": "New name"}).status_code == 200
+
+
+def test_a_sector_in_use_is_not_deleted_and_articles_outlive_it(alice):
+    from apps.planner.models import Keyword
+    from apps.writer.models import Content
+
+    fields = {"account": alice.account, "site": alice.site, "sector": alice.sector}
+    keyword = Keyword.objects.create(keyword="k", key="k", **fields)
+    content = Content.objects.create(title="t", slug="t", **fields)
+    url = f"/api/v1/auth/sectors/{alice.sector.pk}/"
+    assert alice.client.delete(url).status_code == 409
+    keyword.delete()
+    assert alice.client.delete(url).status_code == 200
+    content.refresh_from_db()
+    assert content.sector_id is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_site_deleted_twice_at_once_gives_one_place_back(alice):
+    from apps.accounts.models import LimitCounter
+    from apps.accounts.services.keys import site_delete
+
+    LimitCounter.objects.create(account=alice.account, resource="sites", used=2)
+    first, second = (Site.objects.get(pk=alice.site.pk) for _ in range(2))
+    site_delete(site=first)
+    site_delete(site=second)
+    assert LimitCounter.objects.get(resource="sites").used == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"domain": "ex<a>mple.com"},
+        {"domain": "-"},
+        {"domain": "xn--"},
+        {"domain": "1"},
+        {"timezone": "localtime"},
+        {"timezone": "Mars/Olympus"},
+        {"language": "zz!!<>"},
+        {"industry": 2.5},
+        {"industry_sectors": [1] * 201},
+        {"industry_sectors": [987654]},
+    ],
+)
+def test_odd_sites_are_refused(alice, change):
+    answer = alice.client.post("/api/v1/auth/sites/", {"name": "x", "domain": "x.example", **change})
+    assert answer.status_code == 400 and next(iter(change)) in answer.json()["details"]

@@ -125,3 +125,25 @@ def test_logs_of_others_are_404(alice, bob):
     RunLog.objects.create(account=bob.account, run=run, message="secret")
     assert alice.client.get(url("logs", run_id=run.pk)).status_code == 404
     assert alice.client.get(f"{BASE}/runs/{run.pk}/").status_code == 404
+
+
+def test_odd_ids_of_sites_and_unknown_settings(alice):
+    for odd in ("9" * 5000, "1.5", "-1", "%C2%B2"):
+        for name in ("config", "runs", "current_run"):
+            assert alice.client.get(url(name, site_id=odd)).status_code == 400, (name, odd[:9])
+        assert alice.client.get(url("logs", run_id=odd)).status_code == 400
+    assert alice.client.get(url("runs", alice, status="foo")).status_code == 400
+    for change in ({"stage_8_enabled": True}, {"scheduled_time": "09:30:15.5"}):
+        answer = alice.client.put(url("update_config", alice), change)
+        assert answer.status_code == 400 and next(iter(change)) in answer.json()["details"]
+    days = alice.client.put(url("update_config", alice), {"scheduled_days": ["wed", "mon", "mon"]})
+    assert days.json()["data"]["scheduled_days"] == ["mon", "wed"]
+
+
+def test_a_cancelled_runs_job_is_cancelled_and_a_wish_to_pause_is_seen(alice):
+    run = alice.client.post(url("run_now", alice)).json()["data"]
+    Run.objects.update(status="running")
+    assert alice.client.post(url("pause", run_id=run["id"])).json()["data"]["pause_asked"] is True
+    alice.client.post(url("cancel", run_id=run["id"]))
+    task = alice.client.get(f"/api/v1/system/tasks/{run['task_id']}/").json()["data"]
+    assert task["state"] == "cancelled"

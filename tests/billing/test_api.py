@@ -1,8 +1,10 @@
+import re
 from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.models import Plan
 from apps.accounts.services.limits import limit_take
@@ -133,7 +135,7 @@ def test_usage_tells_what_was_done_and_filters(alice, bob):
         body = alice.client.get(f"{URL}/{path}/?ordering=-credits").json()
         assert [r["credits"] for r in body["results"]] == [20, 3]
     row = body["results"][0]
-    assert "loss" not in row and row["cost"] == "0.000000" and row["object_id"] == 5 and row["run_id"] is None
+    assert "loss" not in row and row["cost"] == "0.000000" and row["currency"] == "USD" and row["object_id"] == 5 and row["run_id"] is None
     assert (row["site"], row["user"], row["model"]) == (alice.site.pk, alice.user.pk, "large")
 
     def found(query):
@@ -207,3 +209,22 @@ def test_a_list_costs_the_same_however_long(alice, route):
         return len(captured)
 
     assert queries(2) == queries(20) <= 6
+
+
+def test_the_schema_tells_what_the_routes_answer(alice):
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    parts = schema["components"]["schemas"]
+    for route in ("balance", "credits/balance"):
+        answer = schema["paths"][f"{URL}/{route}/"]["get"]["responses"]["200"]
+        assert "array" not in str(answer), answer
+    operation = parts["Transaction"]["properties"]["operation"]
+    choices = [value for ref in re.findall(r"schemas/(\w+)", str(operation)) for value in parts[ref]["enum"]]
+    alice.client.get(f"{URL}/balance/")
+    (row,) = alice.client.get(f"{URL}/transactions/").json()["results"]
+    assert row["operation"] == "" and "" in choices and "content" in choices
+
+
+@pytest.mark.parametrize(("name", "value"), [("user", "1.5"), ("user", "-1"), ("site_id", "x"), ("site_id", "0")])
+def test_an_id_to_filter_by_is_a_whole_number(alice, name, value):
+    answer = alice.client.get(f"{URL}/usage/", {name: value})
+    assert answer.status_code == 400 and name in answer.json()["details"]

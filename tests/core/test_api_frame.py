@@ -129,3 +129,37 @@ def test_schema_and_docs_are_served(anonymous):
     assert anonymous.get("/api/schema/").status_code == 200
     assert b"swagger" in anonymous.get("/api/docs/").content
     assert anonymous.get("/api/redoc/").status_code == 200
+
+
+def test_deep_nesting_is_refused_and_breaks_nothing(alice):
+    for body in (b"[" * 1000 + b'"\\u0000"' + b"]" * 1000, b"[" * 100_000):
+        answer = alice.client.generic("POST", SITES, body, content_type="application/json")
+        assert answer.status_code == 400
+    answer = alice.client.post(SITES, {"name": "a\x00b", "domain": "a.example"})
+    assert answer.json()["details"] == {"name": ["Null characters are not allowed."]}
+
+
+def test_a_missing_slash_is_told_not_redirected(alice, anonymous):
+    for answer in (alice.client.get(SITES[:-1]), anonymous.post("/api/v1/auth/login", {})):
+        assert answer.status_code == 404 and answer.json()["code"] == "NOT_FOUND"
+        assert "slash" in answer.json()["error"] and "X-RateLimit-Limit" in answer.headers
+
+
+def test_bodies_in_chunks_are_refused_not_taken_for_empty(alice):
+    answer = alice.client.generic("POST", SITES, b"", HTTP_TRANSFER_ENCODING="chunked")
+    assert answer.status_code == 411 and "Content-Length" in answer.json()["error"]
+
+
+def test_ids_are_whole_numbers(alice):
+    for odd in (alice.site.pk + 0.5, True, f"{alice.site.pk}.0", [alice.site.pk], {}):
+        answer = alice.client.post("/api/v1/auth/sectors/", {"site": odd, "industry_sector": 1})
+        assert answer.status_code == 400 and "site" in answer.json()["details"], odd
+
+
+def test_filters_refuse_what_they_do_not_know(alice):
+    for query in ("is_active=banana", "is_hosted=2"):
+        assert alice.client.get(f"{SITES}?{query}").status_code == 400
+    for query in ("is_active=true", "is_active=1", "is_hosted=0"):
+        assert alice.client.get(f"{SITES}?{query}").status_code == 200
+    for odd in ("1.5", "-1", "x", "9" * 5000):
+        assert alice.client.get(f"/api/v1/auth/sectors/?site_id={odd}").status_code == 400

@@ -90,7 +90,7 @@ def test_done_once_with_its_result(alice):
     execute(job.pk)
     execute(job.pk)
     job.refresh_from_db()
-    assert (job.state, job.result, job.current, job.total) == ("succeeded", {"seen": 7}, 1, 2)
+    assert (job.state, job.result, job.current, job.total) == ("succeeded", {"seen": 7}, 2, 2)
     assert [str(job.pk)] == DONE
 
 

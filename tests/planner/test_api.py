@@ -115,7 +115,11 @@ def test_idea_crud(alice, bob):
     url = f"{IDEAS}{row['id']}/"
     assert alice.client.put(url, row).json()["data"]["outline"] == row["outline"]
     assert alice.client.patch(url, {"keywords": [], "status": "queued"}).json()["data"]["keywords"] == []
-    assert alice.client.patch(url, {"status": "completed"}).status_code == 200
+    # Its article completes it, nobody by hand; and what is complete stays it.
+    assert alice.client.patch(url, {"status": "completed"}).status_code == 409
+    bulk = {"ids": [row["id"]], "status": "completed"}
+    assert alice.client.post(IDEAS + "bulk_update/", bulk).status_code == 409
+    ContentIdea.objects.update(status="completed")
     assert alice.client.patch(url, {"status": "new"}).status_code == 409
     foreign = KeywordFactory(sector=bob.sector)
     for change in (
@@ -202,3 +206,22 @@ def test_limited_user_works_on_its_sites_only(alice):
     refused(client.post(KEYWORDS, body_of(alice)), "site")
     refused(client.post(CLUSTERS + "auto_cluster/", {"site_id": alice.site.pk}), "site_id")
     assert client.get(LIBRARY, {"site_id": alice.site.pk}).status_code == 404
+
+
+@pytest.mark.parametrize(("url", "factory"), [(KEYWORDS, KeywordFactory), (IDEAS, ContentIdeaFactory)])
+def test_a_change_answers_with_all_fields(alice, url, factory):
+    row = factory(sector=alice.sector, cluster=ClusterFactory(sector=alice.sector, name="Cold"))
+    for cluster, name in ((row.cluster_id, "Cold"), (None, None)):
+        data = alice.client.patch(f"{url}{row.pk}/", {"cluster": cluster}).json()["data"]
+        assert (data["cluster"], data["cluster_name"]) == (cluster, name)
+
+
+@pytest.mark.parametrize("value", ["1.5", "-1"])
+def test_an_id_to_filter_by_is_a_whole_number(alice, value):
+    for url, names in (
+        (KEYWORDS, ["site_id", "sector_id", "cluster_id"]),
+        (CLUSTERS, ["site_id", "sector_id", "parent_id"]),
+        (IDEAS, ["site_id", "sector_id", "cluster_id"]),
+    ):
+        for name in names:
+            refused(alice.client.get(url, {name: value}), name)

@@ -66,7 +66,9 @@ def pairwise_f1(truth, found) -> float:
     def pairs(counts):
         return sum(n * (n - 1) // 2 for n in counts.values())
 
-    return 2 * pairs(Counter(zip(truth, found, strict=True))) / (pairs(Counter(truth)) + pairs(Counter(found)))
+    return (
+        2 * pairs(Counter(zip(truth, found, strict=True))) / (pairs(Counter(truth)) + pairs(Counter(found)))
+    )
 
 
 def as_sets(keywords, result):
@@ -101,7 +103,11 @@ def test_result_depends_on_the_set_not_on_the_order():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.text(max_size=30) | st.sampled_from([*ODD, "buy shoes", "Buy  Shoes", "shoe sale"]), max_size=40))
+@given(
+    st.lists(
+        st.text(max_size=30) | st.sampled_from([*ODD, "buy shoes", "Buy  Shoes", "shoe sale"]), max_size=40
+    )
+)
 def test_every_keyword_has_exactly_one_place(keywords):
     where = placed(cluster_keywords(keywords), len(keywords))
     for i, keyword in enumerate(keywords):
@@ -150,7 +156,15 @@ def test_granularity_makes_more_and_smaller_clusters():
 
 def test_one_entity_among_others_becomes_a_hub_of_facets():
     facets = ["price", "review", "battery life", "camera settings", "charger cable", "screen repair"]
-    ways = ["{f} {x}", "{x} {f}", "best {f} {x}", "{f} of {x}", "{x} {f} 2025", "{x} {f} reddit", "the {x} {f}"]
+    ways = [
+        "{f} {x}",
+        "{x} {f}",
+        "best {f} {x}",
+        "{f} of {x}",
+        "{x} {f} 2025",
+        "{x} {f} reddit",
+        "the {x} {f}",
+    ]
     entity = "nokia zephyr 12 pro max"
     about = [entity, f"the {entity}"] + [way.format(f=facet, x=entity) for facet in facets for way in ways]
     keywords = about + labelled("clusters_user_queries", 60)[0]
@@ -198,7 +212,12 @@ def test_joining_edges():
     assert join_keywords([], ["a"]) == [None]
     assert join_keywords([("a", 1)], []) == []
     assert join_keywords([("Red Shoes", 7)], ["red  shoes", "\x00", ""]) == [7, None, None]
-    existing = [("garden hose", 3), ("cheap garden hose", 3), ("tax return form", 9), ("income tax return", 9)]
+    existing = [
+        ("garden hose", 3),
+        ("cheap garden hose", 3),
+        ("tax return form", 9),
+        ("income tax return", 9),
+    ]
     assert join_keywords(existing, ["buy garden hose", "quantum chromodynamics"]) == [3, None]
 
 

@@ -154,3 +154,17 @@ def test_api_key_reads_the_library_and_nothing_else(alice, anonymous, shelf):
     assert anonymous.get(LIBRARY + "sector_stats/").status_code == 200
     for url in (KEYWORDS, CLUSTERS, IDEAS, KEYWORDS + "export/"):
         assert anonymous.get(url).status_code == 403
+
+
+@pytest.mark.parametrize("site_id", ["9" * 5000, "9" * 30, "-1", "1.5", "١"])
+def test_a_site_id_that_is_none(alice, site_id):
+    for url in (LIBRARY, LIBRARY + "sector_stats/"):
+        refused(alice.client.get(url, {"site_id": site_id}), "site_id")
+
+
+def test_booleans_are_strict(alice, shelf):
+    for word, paid in (("1", True), ("true", True), ("True", True), ("0", False), ("false", False)):
+        rows = results(alice.client, LIBRARY, is_paid=word)
+        assert rows and {row["is_paid"] for row in rows} == {paid}
+    for url, name in ((LIBRARY, "is_paid"), (LIBRARY, "is_high_opportunity"), (CLUSTERS, "is_locked")):
+        refused(alice.client.get(url, {name: "banana"}), name)

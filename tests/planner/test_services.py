@@ -12,6 +12,7 @@ from apps.billing.services.ledger import AlreadySettled, InsufficientCredits, cr
 from apps.core.errors import Conflict, NotFound
 from apps.core.jobs import LeaseLost
 from apps.planner.models import Cluster, ContentIdea, Keyword
+from apps.planner.services import ideas as ideas_module
 from apps.planner.services.clusters import clusters_build
 from apps.planner.services.ideas import ideas_generate
 from apps.planner.services.keywords import keywords_delete
@@ -60,6 +61,8 @@ def test_paid_keyword_is_charged_once_per_account(alice):
     again = add(alice, seeds)
     assert (again["added"], again["credits_charged"]) == (2, 0) and available(alice) == before - 14
     assert CreditEntry.objects.filter(operation="keyword", reference=f"seed:{seeds[0].pk}").count() == 1
+    log = CreditUsage.objects.filter(operation="keyword", object_type="seed_keyword", site=alice.site, credits=7)
+    assert sorted(log.values_list("object_id", flat=True)) == sorted(seed.pk for seed in seeds)
 
 
 def test_what_cannot_be_paid_is_skipped_and_the_rest_added(alice):
@@ -294,6 +297,24 @@ def test_titles_that_are_there_are_not_made_again(alice, cluster):
     second = ideas(alice, cluster, "i2", count=3)["idea_ids"]
     titles = [row.title.lower() for row in ContentIdea.objects.filter(pk__in=first + second)]
     assert len(titles) == len(set(titles)) == 6
+
+
+def test_a_cluster_whose_titles_are_all_known_is_mapped_and_free(alice, cluster, monkeypatch):
+    answers = []
+    ask = ideas_module.text_call
+    monkeypatch.setattr(
+        ideas_module,
+        "text_call",
+        lambda **k: answers.append(answers[0] if answers else ask(**k)) or answers[0],
+    )
+    ideas(alice, cluster, count=2)
+    again = ClusterFactory(sector=alice.sector, name="cold brew")
+    KeywordFactory(sector=alice.sector, cluster=again, status="clustered")
+    before = available(alice)
+    assert ideas(alice, again, "i2", count=2) == {"idea_ids": [], "credits": 0}
+    again.refresh_from_db()
+    assert again.status == "mapped" and again.keywords.get().status == "mapped"
+    assert available(alice) == before and len(answers) == 2
 
 
 def test_ideas_of_a_hub_come_from_its_clusters(alice, cluster):

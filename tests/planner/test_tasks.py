@@ -1,14 +1,21 @@
 """The planner's jobs, run as a worker runs them."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 
 from apps.accounts.models import LimitCounter
 from apps.billing.services.ledger import credits_balance
 from apps.core.models import Job
 from apps.notifications.models import Notification
+from apps.planner import tasks as planner_tasks
 from apps.planner.models import Cluster, ContentIdea, Keyword
+from apps.planner.services import ideas as ideas_service
 from tests.factories import PlanFactory
 from tests.factories.planner import ClusterFactory, KeywordFactory
 
@@ -185,6 +192,7 @@ def test_generate_ideas_goes_on_where_a_killed_worker_stopped(alice, run_jobs):
     )
     (job,) = run_jobs()
     assert job.state == "succeeded" and job.result["ideas"] == 2 and ContentIdea.objects.count() == 2
+    assert job.result["credits"] == 2
 
 
 def test_generate_ideas_that_fails_says_so(alice, run_jobs):
@@ -195,3 +203,79 @@ def test_generate_ideas_that_fails_says_so(alice, run_jobs):
     (job,) = run_jobs()
     assert job.state == "failed" and job.error_code == "NOT_FOUND"
     assert told(alice).notification_type == "ai_ideas_failed"
+
+
+def test_a_bug_in_one_cluster_does_not_fail_the_others(alice, run_jobs, monkeypatch):
+    good, bad = ClusterFactory.create_batch(2, sector=alice.sector)
+    for cluster in (good, bad):
+        KeywordFactory(sector=alice.sector, cluster=cluster, status="clustered")
+    make = planner_tasks.ideas_generate
+
+    def broken(*, cluster_id, **asked):
+        return 1 / 0 if cluster_id == bad.pk else make(cluster_id=cluster_id, **asked)
+
+    monkeypatch.setattr(planner_tasks, "ideas_generate", broken)
+    alice.client.post(CLUSTERS + "generate_ideas/", {"cluster_ids": [bad.pk, good.pk]})
+    (job,) = run_jobs()
+    assert job.state == "succeeded" and job.result["ideas"] == 1 == ContentIdea.objects.count()
+    [failed] = job.result["failed"]
+    assert (
+        failed["cluster_id"] == bad.pk
+        and str(job.pk) in failed["error"]
+        and "division" not in failed["error"]
+    )
+
+
+def test_two_clusters_given_the_same_title_store_it_once(alice, monkeypatch):
+    one, two = ClusterFactory.create_batch(2, sector=alice.sector)
+    for cluster in (one, two):
+        KeywordFactory(sector=alice.sector, cluster=cluster, status="clustered")
+    common = {"account_id": alice.account.pk, "count": 1}
+    inputs = {"cluster": "x", "keywords": [], "count": 1, "language": "en", "existing_titles": []}
+    answer = ideas_service.text_call(function="ideas", inputs=inputs, account_id=alice.account.pk)
+    both_paid, first_stored = threading.Barrier(2, timeout=10), threading.Event()
+
+    def ask(*, inputs: dict, **asked):
+        both_paid.wait()
+        if inputs["cluster"] == two.name:
+            assert first_stored.wait(10)
+        return answer
+
+    def second() -> dict:
+        try:
+            return ideas_service.ideas_generate(cluster_id=two.pk, reference="two", **common)
+        finally:
+            connection.close()
+
+    def hold(result: dict) -> None:
+        # Inside the first one's transaction: the second one must wait for its end, not read past it.
+        first_stored.set()
+        time.sleep(0.5)
+
+    monkeypatch.setattr(ideas_service, "text_call", ask)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(second)
+        made = ideas_service.ideas_generate(cluster_id=one.pk, reference="one", finish=hold, **common)
+        assert waiting.result() == {"idea_ids": [], "credits": 0}
+    assert list(ContentIdea.objects.values_list("pk", flat=True)) == made["idea_ids"]
+
+
+def test_the_same_key_again_is_its_job_though_the_credits_are_gone(alice, run_jobs):
+    cluster = ClusterFactory(sector=alice.sector)
+    KeywordFactory(sector=alice.sector, cluster=cluster, status="clustered")
+    KeywordFactory(sector=alice.sector)
+    asked = [
+        ("auto_cluster/", {"site_id": alice.site.pk}),
+        ("generate_ideas/", {"cluster_ids": [cluster.pk]}),
+    ]
+
+    def ask(key: str) -> list:
+        return [
+            alice.client.post(CLUSTERS + action, body, headers={"Idempotency-Key": f"{key}-{action}"})
+            for action, body in asked
+        ]
+
+    first = [answer.json()["data"]["task_id"] for answer in ask("k")]
+    PlanFactory._meta.model.objects.update(monthly_credits=0)
+    assert [answer.json()["data"]["task_id"] for answer in ask("k")] == first
+    assert [answer.status_code for answer in ask("other")] == [402, 402]

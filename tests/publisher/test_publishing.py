@@ -182,10 +182,10 @@ def test_only_what_is_approved(alice, content, run_jobs, status):
         publish(content)
     content.refresh_from_db()
     assert content.site_status == "not_published"
-    alice.client.post("/api/v1/publisher/publish/", {"content_ids": [content.pk]})
-    (job,) = run_jobs()
-    assert job.state == "succeeded" and job.result["failed"][0]["content_id"] == content.pk
-    assert Notification.objects.get().notification_type == "content_publish_failed"
+    other = ApprovedContentFactory(site=alice.site)
+    answer = alice.client.post("/api/v1/publisher/publish/", {"content_ids": [content.pk, other.pk]})
+    assert answer.status_code == 409 and answer.json()["details"] == {"content_ids": [content.pk]}
+    assert str(content.pk) in answer.json()["error"] and not Job.objects.exists()
     assert alice.client.post("/api/v1/publisher/records/", {"content": content.pk}).status_code == 409
 
 
@@ -457,3 +457,26 @@ def test_filters(alice, bob, content, run_jobs):
     assert count("deployments", state="succeeded", site_id=alice.site.pk, ordering="-finished_at") == 1
     assert count("deployments", state="failed") == 0
     assert alice.client.get("/api/v1/publisher/records/", {"status": "x"}).status_code == 400
+
+
+def test_a_job_of_which_everything_failed_has_failed(alice, content, run_jobs):
+    other = ApprovedContentFactory(site=alice.site)
+    ids = [content.pk, other.pk]
+    for early in (ids, ids[:1]):  # all, then one of two: withdrawn after they were asked for
+        Content.objects.update(status="approved", site_status="not_published")
+        alice.client.post("/api/v1/publisher/publish/", {"content_ids": ids})
+        Content.objects.filter(pk__in=early).update(status="draft")
+        run_jobs()
+    part, whole = alice.client.get("/api/v1/publisher/deployments/").json()["results"]
+    assert (whole["state"], whole["published"], whole["failed"]) == ("failed", 0, 2)
+    assert "Only approved content is published" in whole["error"]
+    assert (part["state"], part["published"], part["failed"], part["error"]) == ("succeeded", 1, 1, "")
+    told = Notification.objects.filter(notification_type="content_publish_failed").order_by("pk")
+    assert [n.metadata["content_ids"] for n in told] == [ids, ids[:1]]
+
+
+@pytest.mark.parametrize("value", ["1.5", "-1", "0", "x", "9" * 30])
+def test_an_id_to_filter_by_is_a_whole_number(alice, value):
+    for route, name in (("records", "site_id"), ("records", "content_id"), ("deployments", "site_id")):
+        answer = alice.client.get(f"/api/v1/publisher/{route}/", {name: value})
+        assert answer.status_code == 400 and name in answer.json()["details"], (route, name)

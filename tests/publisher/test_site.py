@@ -252,3 +252,17 @@ def test_site_definition(alice, bob, content, anonymous):
         assert answer.status_code == 200 and answer.json()["data"] is None
     for query in ({}, {"site_id": "x"}, {"site": "a", "site_id": 1}):
         assert anonymous.get(path, query).status_code == 400
+
+
+@pytest.mark.parametrize("odd", ["%00", "a%00b", "%ff", "%ed%a0%80", "%0a", "%f4%90%80%80", "..", "%2e%2e%2f", "x" * 3000])
+def test_odd_bytes_in_an_address_are_not_found(alice, odd):
+    publish(ApprovedContentFactory(site=alice.site))
+    for path in (f"{odd}/", f"images/{odd}", f"category/{odd}/"):
+        assert get(f"/sites/alice-site/{path}").status_code == 404, path
+
+
+@pytest.mark.parametrize("path", ["", "feed.xml", "images/x.png", "no-page/"])
+def test_the_site_is_only_read(alice, path):
+    client = Client(enforce_csrf_checks=True)
+    for method in ("post", "put", "delete"):
+        assert getattr(client, method)(f"/sites/alice-site/{path}").status_code == 405

@@ -301,3 +301,18 @@ def test_16_threads_make_16_slugs(alice):
     with ThreadPoolExecutor(16) as pool:
         slugs = list(pool.map(make, range(16)))
     assert sorted(slugs) == sorted(["cold-brew", *(f"cold-brew-{n}" for n in range(2, 18))][:16])
+
+
+@pytest.mark.parametrize("html", ["<div>" * 50_000, "<script>alert(1)</script>", "<div></div>", "<!-- a -->", "<"])
+def test_html_of_which_nothing_is_left_empties_nothing(alice, html):
+    content = ContentFactory(site=alice.site, html="<p>Hers</p>")
+    new = alice.client.post(URL, {"site": alice.site.pk, "title": "Cold brew", "html": html})
+    for answer in (update(alice, content, html=html), new):
+        if html == "<":  # text, after all
+            assert answer.status_code in (200, 201) and answer.json()["data"]["html"] == "&lt;"
+        else:
+            assert answer.status_code == 400 and "html" in answer.json()["details"]
+            content.refresh_from_db()
+            assert content.html == "<p>Hers</p>"
+    for empty in ("", " "):
+        assert update(alice, content, html=empty).json()["data"]["html"] == ""

@@ -1,5 +1,6 @@
 """Having articles written: real jobs, the offline provider, real threads, the real ledger."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -11,9 +12,11 @@ from apps.accounts.models import LimitCounter, Plan
 from apps.billing.models import CreditHold, CreditUsage
 from apps.billing.services.ledger import AlreadySettled, credits_balance
 from apps.core import jobs
+from apps.core.errors import Conflict
 from apps.core.jobs import LeaseLost
 from apps.core.models import Job
 from apps.intelligence.clients.base import BadAnswer, ProviderRefused, ProviderUnavailable
+from apps.intelligence.services import side_by_side
 from apps.notifications.models import Notification
 from apps.planner.models import ContentIdea, Keyword
 from apps.writer.models import Content, Task
@@ -133,9 +136,71 @@ def test_refused_before_anything_is_started(alice):
 
 @pytest.mark.parametrize("status", ["completed", "in_progress"])
 def test_what_is_written_is_not_written_again(alice, status):
-    ids = [TaskFactory(site=alice.site).pk, TaskFactory(site=alice.site, status=status).pk]
+    begun = TaskFactory(site=alice.site, status=status, writing_since=timezone.now())
+    ids = [TaskFactory(site=alice.site).pk, begun.pk]
     answer = start(alice, ids)
     assert answer.status_code == 409 and str(ids[1]) in answer.json()["error"]
+
+
+def test_one_reference_writes_a_task_at_a_time(alice, provider):
+    asked = provider().asked
+    task = TaskFactory(
+        site=alice.site, status="in_progress", writing_reference="one", writing_since=timezone.now()
+    )
+    before = available(alice)
+    with pytest.raises(Conflict):
+        content_generate(account_id=alice.account.pk, task_id=task.pk, reference="two")
+    task.refresh_from_db()
+    assert (task.status, task.error, asked) == ("in_progress", "", []) and available(alice) == before
+    # The one that began it may begin again, as a job does whose worker was killed.
+    content_generate(account_id=alice.account.pk, task_id=task.pk, reference="one")
+    task.refresh_from_db()
+    assert task.status == "completed"
+
+
+@pytest.mark.parametrize(("minutes", "free"), [(29, False), (31, True), (None, True)])
+def test_a_task_that_a_dead_writer_left_is_free_again(alice, minutes, free):
+    since = None if minutes is None else timezone.now() - timedelta(minutes=minutes)
+    task = TaskFactory(site=alice.site, status="in_progress", writing_reference="dead", writing_since=since)
+    TaskFactory(site=alice.site, status="failed")
+    queued = TaskFactory(site=alice.site)
+    assert set(Task.objects.waiting()) == {queued, task} if free else {queued}
+    assert start(alice, [task.pk]).status_code == (200 if free else 409)
+    if free:
+        content_generate(account_id=alice.account.pk, task_id=task.pk, reference="next")
+        assert Content.objects.get().task == task
+
+
+@in_threads
+def test_a_job_that_fails_leaves_what_another_one_writes(alice, run_jobs):
+    task = TaskFactory(site=alice.site)
+    start(alice, [task.pk])
+    Task.objects.update(status="in_progress", writing_reference="run:1:4:1", writing_since=timezone.now())
+    [job] = run_jobs()
+    assert (job.state, job.error_code) == ("failed", "CONFLICT")
+    task.refresh_from_db()
+    assert (task.status, task.error) == ("in_progress", "")
+
+
+@in_threads
+def test_a_large_job_goes_on_in_shifts(alice, run_jobs, provider, settings, monkeypatch):
+    settings.AI_CONCURRENCY = {"offline": 1, "openai": 1}
+    monkeypatch.setattr(side_by_side, "SHIFT_SECONDS", 0.3)
+
+    def fault(request):
+        time.sleep(0.4)
+        return BadAnswer("The answer is no JSON.") if "bad" in request.inputs["title"] else None
+
+    asked = provider(fault).asked
+    tasks = [TaskFactory(site=alice.site, title=title) for title in ("A bad one", "Good", "Good too")]
+    start(alice, [task.pk for task in tasks])
+    [job] = run_jobs()
+    assert (job.state, job.attempts, asked) == ("pending", 0, ["A bad one"])
+    # What failed in a shift is not tried in the next one, else many failures would have no end.
+    assert once_more(job).state == "pending" and asked == ["A bad one", "Good"]
+    assert once_more(job).state == "succeeded" and asked == ["A bad one", "Good", "Good too"]
+    assert job.result["failed"] == [{"task_id": tasks[0].pk, "error": "The answer is no JSON."}]
+    assert len(job.result["content_ids"]) == 2 and (job.current, job.total) == (3, 3)
 
 
 def test_the_plan_limits_articles_before_they_are_written(alice, provider):

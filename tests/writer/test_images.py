@@ -9,7 +9,7 @@ from django.db import connection
 
 from apps.accounts.models import LimitCounter, Plan
 from apps.accounts.services.keys import api_key_create
-from apps.billing.models import CreditHold, CreditUsage
+from apps.billing.models import CreditHold, CreditPrice, CreditUsage
 from apps.billing.services.ledger import credits_balance
 from apps.core import jobs
 from apps.core.models import Job
@@ -17,7 +17,7 @@ from apps.integration.models import SiteSettings
 from apps.intelligence.clients.base import BadAnswer, ImageAnswer, ProviderUnavailable
 from apps.notifications.models import Notification
 from apps.writer.models import Content, Image
-from apps.writer.services.images import image_generate, image_prompts_generate
+from apps.writer.services.images import AlreadyMade, image_generate, image_prompts_generate
 from apps.writer.services.pictures import UnusablePicture
 from tests.factories import SiteFactory
 from tests.factories.writer import ContentFactory, ImageFactory, TaskFactory
@@ -222,6 +222,58 @@ def test_many_threads_for_one_image_charge_once(alice):
     assert before - available(alice) == 5
     image.refresh_from_db()
     assert files() == [image.file.name]
+    assert LimitCounter.objects.get(resource="images").used == 1
+
+
+def test_another_reference_makes_and_charges_nothing_twice(alice, provider):
+    image = ImageFactory(content=ContentFactory(site=alice.site))
+    ids = {"account_id": alice.account.pk, "image_id": image.pk}
+    before = available(alice)
+
+    def faster(request):
+        Image.objects.update(status="generated", file="images/theirs.png")
+
+    provider(faster)
+    with pytest.raises(AlreadyMade):
+        image_generate(**ids, reference="slow")
+    image.refresh_from_db()
+    assert (image.status, image.error, image.file.name) == ("generated", "", "images/theirs.png")
+    assert files() == [] and available(alice) == before
+    asked = provider().asked
+    with pytest.raises(AlreadyMade):
+        image_generate(**ids, reference="late")
+    assert asked == [] and available(alice) == before
+    image_generate(**ids, reference="anew", anew=True)
+    assert before - available(alice) == 5 and len(files()) == 1
+
+
+@in_threads
+def test_a_job_whose_image_another_one_made_ends_well(alice, run_jobs, provider):
+    image = ImageFactory(content=ContentFactory(site=alice.site))
+    before = available(alice)
+    alice.client.post(f"{URL}generate_for_content/", {"content_id": image.content_id})
+
+    def faster(request):
+        Image.objects.update(status="generated")
+
+    provider(faster)
+    [job] = run_jobs()
+    assert (job.state, job.result) == ("succeeded", {"image_ids": [image.pk], "failed": [], "credits": 0})
+    assert available(alice) == before
+
+
+def test_prompts_that_another_call_stored_first_cost_nothing(alice, provider):
+    content = ContentFactory(site=alice.site)
+    CreditPrice.objects.create(operation="image_prompt", credits=3, unit="per_item")
+    before = available(alice)
+
+    def faster(request):
+        ImageFactory(content=content, prompt="Theirs")
+
+    provider(faster)
+    made = image_prompts_generate(account_id=alice.account.pk, content_id=content.pk, reference="slow")
+    assert made == {"image_ids": [Image.objects.get(prompt="Theirs").pk], "credits": 0}
+    assert available(alice) == before and not CreditHold.objects.filter(state="held").exists()
 
 
 def made_image(actor) -> Image:

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.writer.models import Task
@@ -205,9 +206,10 @@ def test_bulk_create_takes_an_idea_once(alice):
 def test_bulk_update_and_delete(alice):
     tasks = [TaskFactory(site=alice.site) for _ in range(3)]
     ids = [task.pk for task in tasks]
-    answer = alice.client.post(f"{URL}bulk_update/", {"ids": ids, "status": "failed", "word_count": 700})
+    Task.objects.update(status="failed", error="No answer.")
+    answer = alice.client.post(f"{URL}bulk_update/", {"ids": ids, "status": "queued", "word_count": 700})
     assert answer.json()["data"] == {"updated": 3}
-    assert set(Task.objects.values_list("status", "word_count")) == {("failed", 700)}
+    assert set(Task.objects.values_list("status", "error", "word_count")) == {("queued", "", 700)}
     for body in (
         {"ids": ids},
         {"ids": []},
@@ -218,12 +220,48 @@ def test_bulk_update_and_delete(alice):
     ):
         assert alice.client.post(f"{URL}bulk_update/", body).status_code == 400, body
     content = ContentFactory(site=alice.site, task=tasks[0])
+    Task.objects.filter(pk=ids[0]).update(status="completed")
     answer = alice.client.post(f"{URL}bulk_update/", {"ids": ids, "status": "queued"})
     assert answer.status_code == 409 and str(ids[0]) in answer.json()["error"]
     assert alice.client.patch(f"{URL}{ids[0]}/", {"status": "queued"}).status_code == 409
     assert alice.client.post(f"{URL}bulk_delete/", {"ids": ids}).json()["data"] == {"deleted": 3}
     content.refresh_from_db()
     assert content.task_id is None
+
+
+STATES = ["queued", "in_progress", "completed", "failed"]
+
+
+@pytest.mark.parametrize("before", STATES)
+@pytest.mark.parametrize("after", STATES)
+def test_by_hand_a_task_only_goes_back_to_queued(alice, before, after):
+    task = TaskFactory(site=alice.site, status=before, error="Why")
+    allowed = before == after or (after == "queued" and before in ("failed", "completed"))
+    for answer in (
+        alice.client.post(f"{URL}bulk_update/", {"ids": [task.pk], "status": after, "word_count": 700}),
+        alice.client.patch(f"{URL}{task.pk}/", {"status": after, "word_count": 700}),
+    ):
+        assert answer.status_code == (200 if allowed else 409), answer.content
+    task.refresh_from_db()
+    assert (task.status, task.word_count) == ((after, 700) if allowed else (before, 400))
+    assert task.error == ("Why" if before == task.status else "")
+    new = {"site": alice.site.pk, "title": "New", "status": after}
+    assert alice.client.post(URL, new).status_code == (201 if after == "queued" else 400)
+
+
+def test_what_has_its_article_stays_completed(alice):
+    written, failed = (
+        TaskFactory(site=alice.site, status="completed"),
+        TaskFactory(site=alice.site, status="failed"),
+    )
+    content = ContentFactory(site=alice.site, task=written)
+    body = {"ids": [failed.pk, written.pk], "status": "queued"}
+    answer = alice.client.post(f"{URL}bulk_update/", body)
+    assert answer.status_code == 409 and str(written.pk) in answer.json()["error"]
+    failed.refresh_from_db()
+    assert failed.status == "failed"
+    content.delete()
+    assert alice.client.post(f"{URL}bulk_update/", body).json()["data"] == {"updated": 2}
 
 
 def test_update_changes_keywords(alice):
@@ -274,3 +312,36 @@ def test_ideas_become_tasks_once_from_many_threads(alice):
         answers = list(pool.map(make, range(16)))
     assert all(answer == answers[0] for answer in answers) and len(answers[0]) == 5
     assert Task.objects.count() == 5
+
+
+def test_a_change_answers_with_all_fields(alice):
+    task = TaskFactory(site=alice.site, cluster=cluster(alice))
+    data = alice.client.patch(f"{URL}{task.pk}/", {"cluster": None}).json()["data"]
+    assert data["cluster"] is None and data["cluster_name"] is None
+
+
+def test_keywords_cost_the_same_whatever_their_number(alice, bob):
+    ids = [keyword(alice, f"cold brew {n}").pk for n in range(40)]
+    counts = []
+    for some in (ids[:1], ids):
+        with CaptureQueriesContext(connection) as captured:
+            answer = alice.client.post(URL, {"site": alice.site.pk, "title": "Cold", "keywords": some})
+        assert answer.status_code == 201 and sorted(answer.json()["data"]["keywords"]) == some
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+    with CaptureQueriesContext(connection) as captured:
+        answer = alice.client.post(
+            URL, {"site": alice.site.pk, "title": "Cold", "keywords": list(range(1, 10_001))}
+        )
+    assert answer.status_code == 400 and "at most 500" in str(answer.json()["details"]["keywords"])
+    assert not any("planner_keyword" in (query["sql"] or "") for query in captured)
+    for wrong in ([keyword(bob, "his").pk], ["x"], "x", [True], [1.5], [-1]):
+        answer = alice.client.post(URL, {"site": alice.site.pk, "title": "Cold", "keywords": wrong})
+        assert answer.status_code == 400 and "keywords" in answer.json()["details"], wrong
+
+
+@pytest.mark.parametrize("value", ["1.5", "-1"])
+def test_an_id_to_filter_by_is_a_whole_number(alice, value):
+    for name in ("site_id", "sector_id", "cluster_id", "idea_id"):
+        answer = alice.client.get(URL, {name: value})
+        assert answer.status_code == 400 and name in answer.json()["details"]

@@ -10,7 +10,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from apps.accounts.models import LoginSession, User
-from apps.core.errors import AppError
+from apps.core.errors import AppError, Invalid
 
 
 class RefreshRefused(AppError):
@@ -58,9 +58,7 @@ def _decode(raw: str) -> RefreshToken:
 def session_refresh(*, refresh: str) -> dict:
     """The next {access, refresh} of a family. A token used twice ends the whole family."""
     token = _decode(refresh)
-    user = User.objects.filter(
-        pk=token["user_id"], is_active=True, token_generation=token["generation"]
-    ).first()
+    user = User.objects.filter(pk=token["user_id"], token_generation=token["generation"]).first()
     if user is None:
         raise RefreshRefused("This session was ended. Log in again.")
     tokens, jti = _tokens(user, uuid.UUID(token["session_id"]))
@@ -71,7 +69,8 @@ def session_refresh(*, refresh: str) -> dict:
         jti=jti, refreshed_at=now, expires_at=now + settings.REFRESH_TOKEN_LIFETIME
     )
     if not moved:
-        live.update(ended_at=now)
+        if not live.update(ended_at=now):
+            raise RefreshRefused("This session was ended. Log in again.")
         raise RefreshRefused("This refresh token was used before, so its session was ended. Log in again.")
     return tokens
 
@@ -80,7 +79,7 @@ def session_end(*, user: User, refresh: str) -> None:
     """Ends the family of a refresh token of this user. Ending it twice does nothing."""
     token = _decode(refresh)
     if token["user_id"] != user.pk:
-        raise RefreshRefused("This refresh token belongs to somebody else.")
+        raise Invalid("refresh", "This refresh token belongs to somebody else.")
     LoginSession.objects.filter(pk=token["session_id"], ended_at__isnull=True).update(ended_at=timezone.now())
 
 

@@ -11,6 +11,7 @@ from apps.accounts.models import Site
 from apps.automation.models import Run, RunLog
 from apps.core.errors import Conflict
 from apps.core.jobs import job_start
+from apps.core.models import Job
 from apps.integration.models import WEEKDAYS, SiteSettings
 
 # A crash counts as an attempt of the run's job; its items have limits of their own.
@@ -91,6 +92,9 @@ def run_cancel(*, run: Run) -> Run:
             status=Run.Status.CANCELLED, completed_at=timezone.now(), pause_asked=False
         ):
             RunLog.objects.create(account_id=run.account_id, run=run, message="Cancelled.")
+            Job.objects.filter(pk=run.job_id, state__in=[Job.State.PENDING, Job.State.RUNNING]).update(
+                state=Job.State.CANCELLED, finished_at=timezone.now(), lease_until=None
+            )
     run.refresh_from_db()
     if run.status != Run.Status.CANCELLED:
         raise Conflict(f"The run is {run.status}; there is nothing to cancel.")

@@ -9,6 +9,7 @@ from apps.billing.models import CreditEntry, CreditUsage
 from apps.billing.services.lots import active_subscription
 
 Kind = CreditEntry.Kind
+CURRENCY = "USD"  # of what providers cost
 SPENDS = (Kind.RESERVE, Kind.SETTLE, Kind.RELEASE, Kind.CHARGE)
 
 
@@ -48,7 +49,7 @@ def usage_summary(*, rows: QuerySet[CreditUsage]) -> dict:
         "cost": Sum("cost", default=0),
     }
     by_operation = rows.order_by().values("operation").annotate(**sums).order_by("-credits", "operation")
-    return {"currency": "USD", "total": rows.order_by().aggregate(**sums), "operations": list(by_operation)}
+    return {"currency": CURRENCY, "total": rows.order_by().aggregate(**sums), "operations": list(by_operation)}
 
 
 def _row(used: int, limit: int) -> dict:

@@ -93,11 +93,15 @@ def work_side_by_side(
 def _failed_before(run: JobRun) -> dict[int, AppError]:
     """The failures of the shifts before this one: without them many that fail slowly would have no end."""
     kept = (run.job.result or {}).get("failed_before", {})
-    return {int(item): ItemFailed(message) for item, message in kept.items()}
+    failed: dict[int, AppError] = {}
+    for item, (code, message) in kept.items():
+        failed[int(item)] = ItemFailed(message)
+        failed[int(item)].code = code
+    return failed
 
 
 def _keep_failures(run: JobRun, failed: dict[int, AppError]) -> None:
-    kept = {"failed_before": {item: error.message for item, error in failed.items()}}
+    kept = {"failed_before": {item: (error.code, error.message) for item, error in failed.items()}}
     Job.objects.filter(pk=run.job.pk, lease_token=run.token).update(result=kept)
 
 

@@ -68,7 +68,9 @@ def cluster_keywords(
     0 to 1 or another number of volumes than keywords, TypeError on keywords that are not strings."""
     gamma = gamma_of(granularity)
     if volumes is not None and len(volumes) != len(keywords):
-        raise ValueError(f"{len(keywords)} keywords but {len(volumes)} volumes: give one each, None if unknown.")
+        raise ValueError(
+            f"{len(keywords)} keywords but {len(volumes)} volumes: give one each, None if unknown."
+        )
     tell = progress or (lambda done, total, stage: None)
     positions = positions_by_text(keywords)
     empty = positions.pop("", [])
@@ -92,7 +94,11 @@ def cluster_keywords(
     groups = _groups(partition(graph, gamma))
     del graph
     tell(90, 100, "splitting")
-    known = [max((volumes[i] or 0 for i in places), default=0) for places in positions.values()] if volumes else [0]
+    known = (
+        [max((volumes[i] or 0 for i in places), default=0) for places in positions.values()]
+        if volumes
+        else [0]
+    )
     volume = np.broadcast_to(np.maximum(np.array(known, dtype=np.float64), 0), len(texts))
     places = list(positions.values())
     alone = list(empty)

@@ -43,8 +43,13 @@ def build_facets(texts: Sequence[str]) -> tuple[Features, float]:
     common = (folded @ used_by > COMMON * len(texts)) & naming
     lengths, shared = counts @ naming, counts @ common
     telling = naming & ~common
-    vocabulary, counts = [word for word, kept in zip(vocabulary, telling, strict=True) if kept], counts[:, telling]
-    return _features(vocabulary, counts, counts @ _fold(vocabulary)), float(np.mean(shared / np.maximum(lengths, 1)))
+    vocabulary, counts = (
+        [word for word, kept in zip(vocabulary, telling, strict=True) if kept],
+        counts[:, telling],
+    )
+    return _features(vocabulary, counts, counts @ _fold(vocabulary)), float(
+        np.mean(shared / np.maximum(lengths, 1))
+    )
 
 
 def _features(vocabulary, counts, word_counts) -> Features:
@@ -87,7 +92,9 @@ def _word_features(vocabulary, counts, neighbours) -> sparse.csr_matrix:
     fold = folding.indices.astype(np.int64)
     rows, left, right = neighbours
     pairs, columns = np.unique(fold[left] * folding.shape[1] + fold[right], return_inverse=True)
-    return sparse.hstack([counts @ folding, _count_matrix(rows, columns, (counts.shape[0], len(pairs)))], format="csr")
+    return sparse.hstack(
+        [counts @ folding, _count_matrix(rows, columns, (counts.shape[0], len(pairs)))], format="csr"
+    )
 
 
 def _fold(vocabulary) -> sparse.csr_matrix:
@@ -107,7 +114,9 @@ def _letters(vocabulary) -> sparse.csr_matrix:
         for start in range(max(len(padded) - LETTERS, 0) + 1):
             rows.append(row)
             columns.append(number.setdefault(padded[start : start + LETTERS], len(number)))
-    return _count_matrix(np.array(rows, np.int64), np.array(columns, np.int64), (len(vocabulary), len(number)))
+    return _count_matrix(
+        np.array(rows, np.int64), np.array(columns, np.int64), (len(vocabulary), len(number))
+    )
 
 
 def _tfidf(counts: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -120,7 +129,9 @@ def _tfidf(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     values = (1 + np.log(counts.data)) * rarity[counts.indices]
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     lengths = np.sqrt(np.bincount(rows, weights=values**2, minlength=counts.shape[0]))
-    return sparse.csr_matrix(((values / lengths[rows]).astype(np.float32), counts.indices, counts.indptr), counts.shape)
+    return sparse.csr_matrix(
+        ((values / lengths[rows]).astype(np.float32), counts.indices, counts.indptr), counts.shape
+    )
 
 
 def _word_vectors(vocabulary: Sequence[str]):
@@ -130,7 +141,9 @@ def _word_vectors(vocabulary: Sequence[str]):
     tokens = np.fromiter(map(len, encoded), np.int64, len(encoded))
     flat = np.fromiter(chain.from_iterable(encoded), np.int64, int(tokens.sum()))
     rows = np.repeat(np.arange(len(encoded)), tokens)
-    return _count_matrix(rows, flat, (len(encoded), len(table))) @ table, tokens.astype(np.float32)
+    return _count_matrix(rows, flat, (len(encoded), len(table))) @ table.astype(np.float32), tokens.astype(
+        np.float32
+    )
 
 
 @cache
@@ -141,7 +154,7 @@ def _static_model():
     from tokenizers import Tokenizer
 
     root = Path(find_spec("wordllama").origin).parent
-    table = load_file(root / "weights" / "l2_supercat_256.safetensors")["embedding.weight"].astype(np.float32)
+    table = load_file(root / "weights" / "l2_supercat_256.safetensors")["embedding.weight"]
     tokenizer = Tokenizer.from_file(str(root / "tokenizers" / "l2_supercat_tokenizer_config.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()

@@ -12,8 +12,8 @@ def _any(phrases: str) -> re.Pattern[str]:
 
 # English, German, Spanish, French. Checked from top to bottom: "how to buy x" asks, "best x to buy" compares.
 _QUESTION = _any(
-    "how|why|what|when|who|whose|which|where is|where are|where was|where does|is|are|can|does|do|should|was|did|will|"
-    "wie|warum|was ist|was sind|wann|wer|wieso|weshalb|cómo|como|qué|que es|por qué|cuándo|cuando|quién|cuál|dónde está|"
+    "how|why|what|when|who|whose|which|where is|where are|where was|where does|is|are|can|does|do|should|was|did|"
+    "will|wie|warum|was ist|was sind|wann|wer|wieso|weshalb|cómo|como|qué|que es|por qué|cuándo|cuando|quién|cuál|dónde|"
     "comment|pourquoi|qu est ce que|quand|qui|quelle|quel|combien de"
 )
 _NAVIGATIONAL = _any(
@@ -23,8 +23,8 @@ _NAVIGATIONAL = _any(
     "connexion|se connecter|site officiel|service client|mon compte"
 )
 _TRANSACTIONAL = _any(
-    "buy|order|purchase|price|prices|pricing|cheap|cheapest|discount|coupon|coupons|promo code|deal|deals|for sale|sale|"
-    "shop|store|near me|hire|rent|rental|book|booking|tickets|ticket|download|subscribe|subscription|quote|quotes online|"
+    "buy|order|purchase|price|prices|pricing|cheap|cheapest|discount|coupon|coupons|promo code|deal|deals|for sale|"
+    "sale|shop|store|near me|hire|rent|rental|book|booking|tickets|ticket|download|subscribe|subscription|quote|"
     "free shipping|delivery|in stock|wholesale|apply online|apply for|"
     "kaufen|bestellen|preis|preise|günstig|billig|rabatt|gutschein|angebot|angebote|mieten|buchen|in der nähe|"
     "comprar|precio|precios|barato|barata|baratos|oferta|ofertas|descuento|cupón|alquiler|alquilar|reservar|"
@@ -42,7 +42,9 @@ _GUIDE = _any(
     "symptoms|causes|anleitung|bedeutung|tipps|rezept|beispiele|geschichte|guía|significado|ejemplos|receta|historia|"
     "consejos|signification|définition|recette|exemples|histoire|conseils"
 )
-_DOMAIN = re.compile(r"(?<!\S)(?:https?://|www\.)?[a-z0-9-]+\.(?:com|org|net|io|de|es|fr|co\.uk|gov|edu)(?!\S)")
+_DOMAIN = re.compile(
+    r"(?<!\S)(?:https?://|www\.)?[a-z0-9-]+\.(?:com|org|net|io|de|es|fr|co\.uk|gov|edu)(?!\S)"
+)
 
 
 def search_intent(keyword: str) -> str:

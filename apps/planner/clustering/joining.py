@@ -15,7 +15,7 @@ def join_keywords(
     gamma = gamma_of(granularity)
     wanted = positions_by_text(new)
     known: dict[str, int] = {}
-    for (text, places) in positions_by_text([keyword for keyword, _ in existing]).items():
+    for text, places in positions_by_text([keyword for keyword, _ in existing]).items():
         known[text] = min(existing[i][1] for i in places)
     known.pop("", None)
     answer: list[int | None] = [None] * len(new)
@@ -46,7 +46,9 @@ def _nearest_clusters(known: dict[str, int], unseen: list[str], gamma: float) ->
         clusters, weights = cluster_of[graph.indices[part]], graph.data[part]
         near, at = np.unique(clusters[clusters >= 0], return_inverse=True)
         if len(near):
-            gains = np.bincount(at, weights=weights[clusters >= 0]) - gamma * np.minimum(sizes[near], NEIGHBOURS)
+            gains = np.bincount(at, weights=weights[clusters >= 0]) - gamma * np.minimum(
+                sizes[near], NEIGHBOURS
+            )
             best = int(np.argmax(gains))
             if gains[best] > 0:
                 found[texts[row]] = int(ids[near[best]])

@@ -12,10 +12,6 @@ def partition(graph: sparse.csr_matrix, gamma: float) -> np.ndarray:
     n = graph.shape[0]
     labels = np.arange(n) + n
     if graph.nnz:
-        graph = graph.copy()
-        graph.data[graph.data < gamma / 2] = 0  # weaker edges change nothing but the time
-        graph.eliminate_zeros()
-    if graph.nnz:
         _, found = leiden_csr(
             graph.indptr.astype(np.int64),
             graph.indices.astype(np.int32, copy=False),
@@ -26,5 +22,7 @@ def partition(graph: sparse.csr_matrix, gamma: float) -> np.ndarray:
             use_modularity=False,
             seed=1,
         )
-        labels[np.fromiter(found.keys(), np.int64, len(found))] = np.fromiter(found.values(), np.int64, len(found))
+        labels[np.fromiter(found.keys(), np.int64, len(found))] = np.fromiter(
+            found.values(), np.int64, len(found)
+        )
     return np.unique(labels, return_inverse=True)[1]

@@ -24,7 +24,9 @@ SKETCH = 256  # dimensions that stand for words and letters during the search; h
 _BLOCK, _PAIRS = 2_000_000, 8_000  # pairs scored at a time: as a matrix product, one by one
 
 
-def neighbour_graph(features: Features, tick: Callable[[float], None] = lambda share: None) -> sparse.csr_matrix:
+def neighbour_graph(
+    features: Features, tick: Callable[[float], None] = lambda share: None
+) -> sparse.csr_matrix:
     """Symmetric n x n CSR of similarities, without a diagonal. `tick` hears the share done, 0 to 1."""
     n = features.meaning.shape[0]
     left, right = _candidate_pairs(features, lambda share: tick(0.6 * share))
@@ -48,7 +50,8 @@ def neighbour_graph(features: Features, tick: Callable[[float], None] = lambda s
 def symmetric(left, right, scores, n) -> sparse.csr_matrix:
     """n x n CSR from undirected pairs, columns in order."""
     graph = sparse.coo_matrix(
-        (np.concatenate([scores, scores]), (np.concatenate([left, right]), np.concatenate([right, left]))), (n, n)
+        (np.concatenate([scores, scores]), (np.concatenate([left, right]), np.concatenate([right, left]))),
+        (n, n),
     ).tocsr()
     graph.sort_indices()
     return graph
@@ -83,7 +86,9 @@ class _Ranked:
     cannot come out in another order on another machine."""
 
     def __init__(self, left, right, scores, n):
-        self.values = np.concatenate([left * 2.0 - scores, right * 2.0 - scores])  # row * 2 - score, scores below 2
+        self.values = np.concatenate(
+            [left * 2.0 - scores, right * 2.0 - scores]
+        )  # row * 2 - score, scores below 2
         self.values.sort()
         self.start = np.searchsorted(self.values, np.arange(n) * 2.0 - 2.0 + 1e-7)
         self.end = np.append(self.start[1:], len(self.values))
@@ -164,7 +169,9 @@ def _search_cells(features: Features, tick):
     rng = np.random.default_rng(0)
     exact = n <= EXACT_UP_TO
     size, k = (SKETCH, CANDIDATES) if exact else (SKETCH // 2, CANDIDATES_OF_CELLS)
-    signs = rng.choice(np.array([-1, 1], np.float32) / np.float32(size**0.5), size=(features.wording.shape[1], size))
+    signs = rng.choice(
+        np.array([-1, 1], np.float32) / np.float32(size**0.5), size=(features.wording.shape[1], size)
+    )
     vectors = np.hstack([features.meaning * np.float32(MEANING**0.5), features.wording @ signs])
     if exact:
         cells, around = [np.arange(n)], np.zeros((1, 1), int)
@@ -194,7 +201,9 @@ def _cells(vectors, count, rng):
     centres = unit_rows(sample[rng.choice(len(sample), count, replace=False)])
     for _ in range(4):
         nearest = _nearest(sample, centres)
-        sums = sparse.csr_matrix((np.ones(len(sample), np.float32), (nearest, np.arange(len(sample)))), (count, len(sample)))
+        sums = sparse.csr_matrix(
+            (np.ones(len(sample), np.float32), (nearest, np.arange(len(sample)))), (count, len(sample))
+        )
         moved = sums @ sample
         centres = np.where(np.bincount(nearest, minlength=count)[:, None] > 0, unit_rows(moved), centres)
     nearest = _nearest(vectors, centres)

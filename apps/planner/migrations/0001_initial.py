@@ -7,175 +7,428 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         django.contrib.postgres.operations.TrigramExtension(),
         migrations.CreateModel(
-            name='Cluster',
+            name="Cluster",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=500)),
-                ('description', models.TextField(blank=True)),
-                ('status', models.CharField(choices=[('new', 'New'), ('mapped', 'Mapped')], default='new', max_length=10)),
-                ('is_hub', models.BooleanField(default=False)),
-                ('is_locked', models.BooleanField(default=False, help_text="An editor's: clustering leaves it alone.")),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.account')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='planner.cluster')),
-                ('sector', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='clusters', to='accounts.sector')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='clusters', to='accounts.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=500)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("new", "New"), ("mapped", "Mapped")], default="new", max_length=10
+                    ),
+                ),
+                ("is_hub", models.BooleanField(default=False)),
+                (
+                    "is_locked",
+                    models.BooleanField(default=False, help_text="An editor's: clustering leaves it alone."),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="children",
+                        to="planner.cluster",
+                    ),
+                ),
+                (
+                    "sector",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="clusters",
+                        to="accounts.sector",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="clusters",
+                        to="accounts.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'id'],
+                "ordering": ["name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Keyword',
+            name="Keyword",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('keyword', models.CharField(max_length=500)),
-                ('key', models.CharField(max_length=500)),
-                ('country', models.CharField(default='US', max_length=2)),
-                ('volume', models.PositiveIntegerField(default=0)),
-                ('volume_is_estimate', models.BooleanField(default=False)),
-                ('difficulty', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('intent', models.CharField(blank=True, choices=[('informational', 'Informational'), ('navigational', 'Navigational'), ('commercial', 'Commercial'), ('transactional', 'Transactional')], max_length=14)),
-                ('status', models.CharField(choices=[('new', 'New'), ('clustered', 'Clustered'), ('mapped', 'Mapped'), ('disabled', 'Disabled')], default='new', max_length=10)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.account')),
-                ('cluster', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='keywords', to='planner.cluster')),
-                ('industry_sector', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.industrysector')),
-                ('sector', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='keywords', to='accounts.sector')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keywords', to='accounts.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("keyword", models.CharField(max_length=500)),
+                ("key", models.CharField(max_length=500)),
+                ("country", models.CharField(default="US", max_length=2)),
+                ("volume", models.PositiveIntegerField(default=0)),
+                ("volume_is_estimate", models.BooleanField(default=False)),
+                ("difficulty", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "intent",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("informational", "Informational"),
+                            ("navigational", "Navigational"),
+                            ("commercial", "Commercial"),
+                            ("transactional", "Transactional"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("new", "New"),
+                            ("clustered", "Clustered"),
+                            ("mapped", "Mapped"),
+                            ("disabled", "Disabled"),
+                        ],
+                        default="new",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="keywords",
+                        to="planner.cluster",
+                    ),
+                ),
+                (
+                    "industry_sector",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="accounts.industrysector",
+                    ),
+                ),
+                (
+                    "sector",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keywords",
+                        to="accounts.sector",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keywords",
+                        to="accounts.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-volume', '-id'],
+                "ordering": ["-volume", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='ContentIdea',
+            name="ContentIdea",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=300)),
-                ('description', models.TextField(blank=True)),
-                ('content_type', models.CharField(choices=[('post', 'Post'), ('page', 'Page'), ('product', 'Product'), ('taxonomy_term', 'Taxonomy Term')], default='post', max_length=14)),
-                ('structure', models.CharField(choices=[('article', 'Article'), ('guide', 'Guide'), ('comparison', 'Comparison'), ('review', 'Review'), ('listicle', 'Listicle'), ('landing_page', 'Landing Page'), ('product_page', 'Product Page')], default='article', max_length=14)),
-                ('intent', models.CharField(blank=True, choices=[('informational', 'Informational'), ('navigational', 'Navigational'), ('commercial', 'Commercial'), ('transactional', 'Transactional')], max_length=14)),
-                ('primary_keyword', models.CharField(blank=True, max_length=500)),
-                ('outline', models.JSONField(blank=True, default=list)),
-                ('word_count', models.PositiveIntegerField(default=1200)),
-                ('status', models.CharField(choices=[('new', 'New'), ('queued', 'Queued'), ('completed', 'Completed')], default='new', max_length=10)),
-                ('is_offline_draft', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.account')),
-                ('cluster', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='ideas', to='planner.cluster')),
-                ('sector', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='ideas', to='accounts.sector')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='ideas', to='accounts.site')),
-                ('keywords', models.ManyToManyField(blank=True, related_name='ideas', to='planner.keyword')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("title", models.CharField(max_length=300)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "content_type",
+                    models.CharField(
+                        choices=[
+                            ("post", "Post"),
+                            ("page", "Page"),
+                            ("product", "Product"),
+                            ("taxonomy_term", "Taxonomy Term"),
+                        ],
+                        default="post",
+                        max_length=14,
+                    ),
+                ),
+                (
+                    "structure",
+                    models.CharField(
+                        choices=[
+                            ("article", "Article"),
+                            ("guide", "Guide"),
+                            ("comparison", "Comparison"),
+                            ("review", "Review"),
+                            ("listicle", "Listicle"),
+                            ("landing_page", "Landing Page"),
+                            ("product_page", "Product Page"),
+                        ],
+                        default="article",
+                        max_length=14,
+                    ),
+                ),
+                (
+                    "intent",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("informational", "Informational"),
+                            ("navigational", "Navigational"),
+                            ("commercial", "Commercial"),
+                            ("transactional", "Transactional"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("primary_keyword", models.CharField(blank=True, max_length=500)),
+                ("outline", models.JSONField(blank=True, default=list)),
+                ("word_count", models.PositiveIntegerField(default=1200)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("new", "New"), ("queued", "Queued"), ("completed", "Completed")],
+                        default="new",
+                        max_length=10,
+                    ),
+                ),
+                ("is_offline_draft", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="ideas",
+                        to="planner.cluster",
+                    ),
+                ),
+                (
+                    "sector",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="ideas",
+                        to="accounts.sector",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="ideas", to="accounts.site"
+                    ),
+                ),
+                ("keywords", models.ManyToManyField(blank=True, related_name="ideas", to="planner.keyword")),
             ],
             options={
-                'verbose_name': 'idea',
-                'ordering': ['-id'],
+                "verbose_name": "idea",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='SeedKeyword',
+            name="SeedKeyword",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('keyword', models.CharField(max_length=500)),
-                ('key', models.CharField(max_length=500)),
-                ('country', models.CharField(default='US', max_length=2)),
-                ('volume', models.PositiveIntegerField(default=0, help_text='Searches a month; 0 when unknown.')),
-                ('volume_is_estimate', models.BooleanField(default=False)),
-                ('difficulty', models.PositiveSmallIntegerField(blank=True, help_text='0-100; empty when unknown.', null=True)),
-                ('intent', models.CharField(blank=True, choices=[('informational', 'Informational'), ('navigational', 'Navigational'), ('commercial', 'Commercial'), ('transactional', 'Transactional')], max_length=14)),
-                ('cpc', models.DecimalField(blank=True, decimal_places=2, max_digits=8, null=True)),
-                ('high_opportunity_by_staff', models.BooleanField(default=False)),
-                ('is_high_opportunity', models.GeneratedField(db_persist=True, expression=models.Q(('high_opportunity_by_staff', True), models.Q(('difficulty__isnull', False), ('difficulty__lte', 50), ('volume__gte', 1000)), _connector='OR'), output_field=models.BooleanField())),
-                ('credit_cost', models.PositiveIntegerField(default=0, help_text='Above 0: a paid keyword.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('industry_sector', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keywords', to='accounts.industrysector')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("keyword", models.CharField(max_length=500)),
+                ("key", models.CharField(max_length=500)),
+                ("country", models.CharField(default="US", max_length=2)),
+                (
+                    "volume",
+                    models.PositiveIntegerField(default=0, help_text="Searches a month; 0 when unknown."),
+                ),
+                ("volume_is_estimate", models.BooleanField(default=False)),
+                (
+                    "difficulty",
+                    models.PositiveSmallIntegerField(
+                        blank=True, help_text="0-100; empty when unknown.", null=True
+                    ),
+                ),
+                (
+                    "intent",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("informational", "Informational"),
+                            ("navigational", "Navigational"),
+                            ("commercial", "Commercial"),
+                            ("transactional", "Transactional"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("cpc", models.DecimalField(blank=True, decimal_places=2, max_digits=8, null=True)),
+                ("high_opportunity_by_staff", models.BooleanField(default=False)),
+                (
+                    "is_high_opportunity",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=models.Q(
+                            ("high_opportunity_by_staff", True),
+                            models.Q(
+                                ("difficulty__isnull", False), ("difficulty__lte", 50), ("volume__gte", 1000)
+                            ),
+                            _connector="OR",
+                        ),
+                        output_field=models.BooleanField(),
+                    ),
+                ),
+                ("credit_cost", models.PositiveIntegerField(default=0, help_text="Above 0: a paid keyword.")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "industry_sector",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keywords",
+                        to="accounts.industrysector",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-volume', '-id'],
+                "ordering": ["-volume", "-id"],
             },
         ),
         migrations.AddField(
-            model_name='keyword',
-            name='seed_keyword',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='added', to='planner.seedkeyword'),
+            model_name="keyword",
+            name="seed_keyword",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="added",
+                to="planner.seedkeyword",
+            ),
         ),
         migrations.AddIndex(
-            model_name='cluster',
-            index=models.Index(fields=['site', 'status'], name='cluster_site_status'),
+            model_name="cluster",
+            index=models.Index(fields=["site", "status"], name="cluster_site_status"),
         ),
         migrations.AddIndex(
-            model_name='contentidea',
-            index=models.Index(fields=['site', 'status'], name='idea_site_status'),
+            model_name="contentidea",
+            index=models.Index(fields=["site", "status"], name="idea_site_status"),
         ),
         migrations.AddIndex(
-            model_name='seedkeyword',
-            index=models.Index(fields=['-volume', '-id'], name='seed_volume'),
+            model_name="seedkeyword",
+            index=models.Index(fields=["-volume", "-id"], name="seed_volume"),
         ),
         migrations.AddIndex(
-            model_name='seedkeyword',
-            index=models.Index(fields=['industry_sector', '-volume', '-id'], name='seed_sector_volume'),
+            model_name="seedkeyword",
+            index=models.Index(fields=["industry_sector", "-volume", "-id"], name="seed_sector_volume"),
         ),
         migrations.AddIndex(
-            model_name='seedkeyword',
-            index=models.Index(fields=['country', '-volume', '-id'], name='seed_country_volume'),
+            model_name="seedkeyword",
+            index=models.Index(fields=["country", "-volume", "-id"], name="seed_country_volume"),
         ),
         migrations.AddIndex(
-            model_name='seedkeyword',
-            index=models.Index(fields=['keyword', 'id'], name='seed_keyword_text'),
+            model_name="seedkeyword",
+            index=models.Index(fields=["keyword", "id"], name="seed_keyword_text"),
         ),
         migrations.AddIndex(
-            model_name='seedkeyword',
-            index=models.Index(fields=['difficulty', 'id'], name='seed_difficulty_id'),
+            model_name="seedkeyword",
+            index=models.Index(fields=["difficulty", "id"], name="seed_difficulty_id"),
         ),
         migrations.AddIndex(
-            model_name='seedkeyword',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['keyword'], name='seed_keyword_trgm', opclasses=['gin_trgm_ops']),
+            model_name="seedkeyword",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["keyword"], name="seed_keyword_trgm", opclasses=["gin_trgm_ops"]
+            ),
         ),
         migrations.AddConstraint(
-            model_name='seedkeyword',
-            constraint=models.UniqueConstraint(fields=('industry_sector', 'country', 'key'), name='seed_keyword_once'),
+            model_name="seedkeyword",
+            constraint=models.UniqueConstraint(
+                fields=("industry_sector", "country", "key"), name="seed_keyword_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='seedkeyword',
-            constraint=models.CheckConstraint(condition=models.Q(('difficulty__isnull', True), ('difficulty__lte', 100), _connector='OR'), name='seed_difficulty'),
+            model_name="seedkeyword",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("difficulty__isnull", True), ("difficulty__lte", 100), _connector="OR"),
+                name="seed_difficulty",
+            ),
         ),
         migrations.AddIndex(
-            model_name='keyword',
-            index=models.Index(fields=['site', 'status'], name='keyword_site_status'),
+            model_name="keyword",
+            index=models.Index(fields=["site", "status"], name="keyword_site_status"),
         ),
         migrations.AddIndex(
-            model_name='keyword',
-            index=models.Index(fields=['site', '-volume', '-id'], name='keyword_site_volume'),
+            model_name="keyword",
+            index=models.Index(fields=["site", "-volume", "-id"], name="keyword_site_volume"),
         ),
         migrations.AddIndex(
-            model_name='keyword',
-            index=models.Index(fields=['account', 'industry_sector', 'site', 'seed_keyword'], name='keyword_added'),
+            model_name="keyword",
+            index=models.Index(
+                fields=["account", "industry_sector", "site", "seed_keyword"], name="keyword_added"
+            ),
         ),
         migrations.AddIndex(
-            model_name='keyword',
-            index=models.Index(fields=['seed_keyword'], name='keyword_seed'),
+            model_name="keyword",
+            index=models.Index(fields=["seed_keyword"], name="keyword_seed"),
         ),
         migrations.AddConstraint(
-            model_name='keyword',
-            constraint=models.UniqueConstraint(fields=('site', 'country', 'key'), name='keyword_once'),
+            model_name="keyword",
+            constraint=models.UniqueConstraint(fields=("site", "country", "key"), name="keyword_once"),
         ),
         migrations.AddConstraint(
-            model_name='keyword',
-            constraint=models.CheckConstraint(condition=models.Q(('difficulty__isnull', True), ('difficulty__lte', 100), _connector='OR'), name='keyword_difficulty'),
+            model_name="keyword",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("difficulty__isnull", True), ("difficulty__lte", 100), _connector="OR"),
+                name="keyword_difficulty",
+            ),
         ),
     ]

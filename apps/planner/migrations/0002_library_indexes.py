@@ -5,27 +5,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('planner', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("planner", "0001_initial"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='seedkeyword',
-            name='seed_keyword_trgm',
+            model_name="seedkeyword",
+            name="seed_keyword_trgm",
         ),
         migrations.AddIndex(
-            model_name='seedkeyword',
-            index=models.Index(models.OrderBy(models.F('difficulty'), descending=True, nulls_last=True), models.OrderBy(models.F('id'), descending=True), name='seed_difficulty_desc'),
+            model_name="seedkeyword",
+            index=models.Index(
+                models.OrderBy(models.F("difficulty"), descending=True, nulls_last=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="seed_difficulty_desc",
+            ),
         ),
         migrations.AddIndex(
-            model_name='seedkeyword',
-            index=models.Index(fields=['-country', '-volume', '-id'], name='seed_country_desc'),
+            model_name="seedkeyword",
+            index=models.Index(fields=["-country", "-volume", "-id"], name="seed_country_desc"),
         ),
         migrations.AddIndex(
-            model_name='seedkeyword',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['key'], name='seed_key_trgm', opclasses=['gin_trgm_ops']),
+            model_name="seedkeyword",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["key"], name="seed_key_trgm", opclasses=["gin_trgm_ops"]
+            ),
         ),
     ]

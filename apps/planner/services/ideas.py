@@ -102,6 +102,9 @@ def _titles_like(cluster: Cluster) -> list[str]:
 
 
 def _store(cluster: Cluster, keywords: list[Keyword], answer: TextResult, count: int) -> list[int]:
+    # The clusters of a site wait for each other here: two of them may have been given the same title.
+    if not Site.objects.select_for_update(no_key=True).filter(pk=cluster.site_id).exists():
+        raise NotFound("The site was deleted meanwhile.")
     if not Cluster.objects.select_for_update(no_key=True).filter(pk=cluster.pk).exists():
         raise NotFound(f"The cluster {cluster.pk} was deleted meanwhile.")
     by_key = {k.key: k for k in keywords}
@@ -115,6 +118,9 @@ def _store(cluster: Cluster, keywords: list[Keyword], answer: TextResult, count:
         rows.annotate(lower=Lower("title")).filter(lower__in=list(new)).values_list("lower", flat=True)
     ):
         new.pop(title, None)
+    # Mapped also when all titles are known: asked again, the model would hardly know better.
+    Cluster.objects.filter(pk=cluster.pk, status=Cluster.Status.NEW).move_to(Cluster.Status.MAPPED)
+    Keyword.objects.filter(cluster=cluster, status=Keyword.Status.CLUSTERED).move_to(Keyword.Status.MAPPED)
     wanted = list(new.values())[:count]
     if not wanted:
         return []
@@ -129,8 +135,6 @@ def _store(cluster: Cluster, keywords: list[Keyword], answer: TextResult, count:
         ids = {k.pk for k in targets if k and k.pk in alive}
         links += [ContentIdea.keywords.through(contentidea_id=row.pk, keyword_id=pk) for pk in sorted(ids)]
     ContentIdea.keywords.through.objects.bulk_create(links)
-    Cluster.objects.filter(pk=cluster.pk, status=Cluster.Status.NEW).move_to(Cluster.Status.MAPPED)
-    Keyword.objects.filter(cluster=cluster, status=Keyword.Status.CLUSTERED).move_to(Keyword.Status.MAPPED)
     return [row.pk for row in ideas]
 
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from apps.accounts.models import IndustrySector
 from apps.accounts.services.limits import limit_room, limit_take
-from apps.billing.services.ledger import InsufficientCredits, credits_charge
+from apps.billing.services.ledger import InsufficientCredits, Usage, credits_charge
 from apps.planner.keyword_files import Refusal, read_keywords
 from apps.planner.services.staging import merge, staged
 
@@ -132,6 +132,9 @@ def keywords_add(
                     operation="keyword",
                     reference=f"seed:{seed_id}",
                     user_id=user_id,
+                    usage=Usage(
+                        object_type="seed_keyword", object_id=seed_id, site_id=site_id, user_id=user_id
+                    ),
                 )
             except InsufficientCredits:
                 reasons["insufficient_credits"] += 1

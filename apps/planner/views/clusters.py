@@ -8,6 +8,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from apps.billing.services.prices import price_of
+from apps.core.models import Job
 from apps.core.serializers import CountSerializer, IdsSerializer, TaskIdSerializer
 from apps.core.viewsets import TenantViewSet
 from apps.planner.filters import ClusterFilterSet
@@ -75,8 +76,9 @@ class ClusterViewSet(TenantViewSet):
         if ids is not None:
             self.own_ids("keyword_ids", ids, Keyword.objects.filter(site=site))
         wanted = {"site_id": site.pk, "sector_id": sector.pk if sector else None, "keyword_ids": ids}
-        count = keywords_to_cluster(account_id=self.tenant.account_id, **wanted).count()
-        self._can_pay("clustering", count)
+        if not self._asked_before():
+            count = keywords_to_cluster(account_id=self.tenant.account_id, **wanted).count()
+            self._can_pay("clustering", count)
         return self.start_job("clusters.auto", {**wanted, "granularity": data["granularity"]})
 
     @extend_schema(request=GenerateIdeasSerializer, responses=TaskIdSerializer)
@@ -85,15 +87,22 @@ class ClusterViewSet(TenantViewSet):
         """Make ideas for articles of clusters. Result: ideas (how many), clusters, failed, credits."""
         data = self.validated(GenerateIdeasSerializer)
         ids = self.own_ids("cluster_ids", data["cluster_ids"])
-        if Cluster.objects.filter(pk__in=ids, keywords=None, children__keywords=None).exists():
+        if not self._asked_before():
             empty = Cluster.objects.filter(pk__in=ids, keywords=None, children__keywords=None).first()
-            raise ValidationError(
-                {"cluster_ids": [f"The cluster {empty.pk} has no keywords to make ideas of."]}
-            )
-        self._can_pay("idea", len(ids) * data["ideas_per_cluster"])
+            if empty:
+                raise ValidationError(
+                    {"cluster_ids": [f"The cluster {empty.pk} has no keywords to make ideas of."]}
+                )
+            self._can_pay("idea", len(ids) * data["ideas_per_cluster"])
         return self.start_job(
             "ideas.generate", {"cluster_ids": ids, "count": data["ideas_per_cluster"]}, total=len(ids)
         )
+
+    def _asked_before(self) -> bool:
+        """Whether this `Idempotency-Key` has its job: then the answer is that job, whatever changed since."""
+        key = self.request.headers.get("Idempotency-Key")
+        jobs = Job.objects.filter(account_id=self.tenant.account_id, idempotency_key=key)
+        return bool(key) and jobs.exists()
 
     def _can_pay(self, operation: str, items: int) -> None:
         if items:

@@ -117,7 +117,7 @@ class SeedKeywordViewSet(TenantMixin, viewsets.GenericViewSet):
         asked = self.request.query_params.get("site_id", "")
         if not asked:
             return None
-        if not asked.isascii() or not asked.isdigit():
+        if not asked.isascii() or not asked.isdigit() or len(asked) > 18:
             raise ValidationError({"site_id": ["Give the id of a site."]})
         if not Site.objects.for_tenant(self.tenant).filter(pk=int(asked)).exists():
             raise NotFound(f"There is no site {asked[:20]}.")

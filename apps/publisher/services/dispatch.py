@@ -26,11 +26,18 @@ def publish_start(
     user_id: int | None = None,
     idempotency_key: str | None = None,
 ) -> Job:
-    """Starts the job that publishes these articles of the account; refused when one of their sites has no target.
+    """Starts the job that publishes these articles of the account; refused when one of them is not approved, or
+    one of their sites has no target.
 
     `reference` is for one article whose record is made already. Raises Invalid, Conflict.
     """
     contents = Content.objects.filter(account_id=account_id, pk__in=content_ids)
+    early = list(contents.exclude(status__in=PUBLISHABLE).order_by("pk").values_list("pk", flat=True)[:100])
+    if early:
+        raise Conflict(
+            f"Only approved content is published; approve these first: {', '.join(map(str, early))}.",
+            details={"content_ids": early},
+        )
     sites = list(Site.objects.filter(pk__in=contents.values("site_id")).order_by("pk"))
     for site in sites:
         target_check(site=site, target=target)

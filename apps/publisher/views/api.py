@@ -25,7 +25,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.core.filters import SiteFilterSet
+from apps.core.filters import IdFilter, SiteFilterSet
 from apps.core.models import Job
 from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import TenantMixin
@@ -67,7 +67,7 @@ class PublishViewSet(TenantMixin, viewsets.GenericViewSet):
     @extend_schema(request=PublishSerializer, responses=TaskIdSerializer)
     def create(self, request):
         """Publish content now, or bring what is out up to date. Approved or published content only; a job, whose
-        result is `published` and `failed`, each with the ids of its content."""
+        result is `published` and `failed`, each with the ids of its content. It fails where all of them failed."""
         data = self.validated(PublishSerializer)
         job = publish_start(
             account_id=self.tenant.account_id,
@@ -118,7 +118,7 @@ class PublishViewSet(TenantMixin, viewsets.GenericViewSet):
 
 
 class RecordFilterSet(SiteFilterSet):
-    content_id = django_filters.NumberFilter(field_name="content_id")
+    content_id = IdFilter(field_name="content_id")
 
     class Meta:
         model = PublishingRecord
@@ -149,14 +149,14 @@ class RecordViewSet(TenantMixin, mixins.CreateModelMixin, mixins.ListModelMixin,
 
 
 class DeploymentFilterSet(django_filters.FilterSet):
-    site_id = django_filters.NumberFilter(method="of_site")
+    site_id = IdFilter(method="of_site")
 
     class Meta:
         model = Job
         fields = ["state"]
 
     def of_site(self, queryset, name, value):
-        return queryset.filter(payload__site_ids__contains=[int(value)])
+        return queryset.filter(payload__site_ids__contains=[value])
 
 
 @extend_schema_view(list=extend_schema(operation_id="publisher_deployments_list"))

@@ -25,9 +25,26 @@ class OutlineSerializer(serializers.Serializer):
     points = serializers.ListField(child=serializers.CharField(max_length=2000), max_length=50, default=list)
 
 
+class KeywordIdsField(IdsField):
+    """Keywords as ids, looked up in one query however many there are."""
+
+    def get_attribute(self, instance: Task) -> list[int]:
+        return [keyword.pk for keyword in instance.keywords.all()]
+
+    def to_internal_value(self, data) -> list[Keyword]:
+        if isinstance(data, list) and len(data) > MAX_KEYWORDS:
+            raise serializers.ValidationError(f"A task can have at most {MAX_KEYWORDS} keywords.")
+        ids = super().to_internal_value(data)
+        own = Keyword.objects.for_tenant(self.context["request"].tenant)
+        found = own.only("pk", "site_id").in_bulk(ids)
+        if missing := set(ids) - found.keys():
+            raise serializers.ValidationError(f"There is no keyword with the id {min(missing)}.")
+        return [found[pk] for pk in ids]
+
+
 class TaskSerializer(TenantSerializer):
-    cluster_name = serializers.CharField(source="cluster.name", default=None, read_only=True, allow_null=True)
-    keywords = TenantRelatedField(queryset=Keyword.objects.all(), many=True, required=False)
+    cluster_name = serializers.CharField(source="cluster.name", read_only=True, allow_null=True)
+    keywords = KeywordIdsField(required=False, allow_empty=True, max_length=MAX_KEYWORDS, help_text="Ids.")
     outline = serializers.ListField(child=OutlineSerializer(), max_length=100, required=False)
     description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
     word_count = word_count_field()
@@ -53,11 +70,6 @@ class TaskSerializer(TenantSerializer):
         if self.instance is None and status != Task.Status.QUEUED:
             raise serializers.ValidationError("A new task is queued; leave its status out.")
         return status
-
-    def validate_keywords(self, keywords: list[Keyword]) -> list[Keyword]:
-        if len(keywords) > MAX_KEYWORDS:
-            raise serializers.ValidationError(f"A task can have at most {MAX_KEYWORDS} keywords.")
-        return keywords
 
     def validate(self, attrs: dict) -> dict:
         attrs = super().validate(attrs)

@@ -56,12 +56,12 @@ def content_insert(content: Content) -> Content:
 def content_create(*, account_id: int, user_id: int | None, fields: dict) -> tuple[Content, list[str]]:
     """An article written by hand: a draft. Returns it and what was removed from its HTML.
 
-    Raises Invalid for a slug that the site has already, PlanLimitReached.
+    Raises Invalid for a slug that the site has already and for HTML of which nothing is left, PlanLimitReached.
     """
     fields = dict(fields)
     html = fields.pop("html", "")
     slug = fields.pop("slug", "")
-    cleaned = html_clean(html)
+    cleaned = _html_cleaned(html)
     content = Content(
         account_id=account_id, created_by_id=user_id, html=cleaned, word_count=words_count(cleaned), **fields
     )
@@ -78,13 +78,13 @@ def content_update(*, account_id: int, content_id: int, changes: dict, by: str) 
     """Changes fields and state of an article. Returns it and what was removed from its HTML.
 
     What is published stays published: the target gets the changes when it is published again.
-    Raises Invalid for a slug that is taken, Conflict for a move that its state forbids.
+    Raises Invalid for a slug that is taken and for HTML of which nothing is left, Conflict for a move that its state forbids.
     """
     changes = dict(changes)
     status = changes.pop("status", None)
     removed: list[str] = []
     if "html" in changes:
-        cleaned = html_clean(changes["html"])
+        cleaned = _html_cleaned(changes["html"])
         removed = html_removed(changes["html"], cleaned)
         changes |= {"html": cleaned, "word_count": words_count(cleaned)}
     try:
@@ -129,6 +129,13 @@ def files_forget(names: list[str]) -> None:
             default_storage.delete(name)
         except OSError:
             log.warning("could not delete the file %s", name, exc_info=True)
+
+
+def _html_cleaned(html: str) -> str:
+    cleaned = html_clean(html)
+    if html.strip() and not cleaned:
+        raise Invalid("html", "Nothing of it may stand in an article. Send its text in p, h2, ul or table elements.")
+    return cleaned
 
 
 def _free_slug(site_id: int, base: str) -> str:

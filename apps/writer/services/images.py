@@ -27,7 +27,14 @@ from apps.writer.services.image_prompts import image_prompts_generate, images_wa
 from apps.writer.services.pictures import picture_read, picture_store
 
 log = logging.getLogger(__name__)
-__all__ = ["AlreadyMade", "image_check", "image_delete", "image_generate", "image_prompts_generate", "images_check"]
+__all__ = [
+    "AlreadyMade",
+    "image_check",
+    "image_delete",
+    "image_generate",
+    "image_prompts_generate",
+    "images_check",
+]
 
 
 class AlreadyMade(Conflict):

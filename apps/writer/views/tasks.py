@@ -93,7 +93,10 @@ class TaskViewSet(RepeatableMixin, TenantViewSet):
     @extend_schema(request=BulkUpdateSerializer, responses=CountSerializer)
     @action(detail=False, methods=["post"])
     def bulk_update(self, request):
-        """Change the same fields of several tasks."""
+        """Change the same fields of several tasks, or of none.
+
+        By hand `status` only goes back to queued: of what failed, and of what is completed and has lost its article.
+        """
         changes = dict(self.validated(BulkUpdateSerializer))
         ids = self.own_ids("ids", changes.pop("ids"))
         return Response(
