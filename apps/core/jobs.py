@@ -15,7 +15,7 @@ from celery.exceptions import OperationalError
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -135,7 +135,7 @@ class JobRun:
         """Ends the job. Call it in the transaction that stores the result, so that both happen or neither."""
         done = self._mine().update(
             state=Job.State.SUCCEEDED,
-            current=F("total"),
+            current=Greatest("current", "total"),
             result=result,
             finished_at=timezone.now(),
             lease_until=None,

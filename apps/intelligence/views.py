@@ -31,7 +31,5 @@ class AIModelViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
             choice = model_choose(kind=kind)
             chosen |= Q(kind=kind, provider=choice.provider, name=choice.model)
         return (
-            super()
-            .get_queryset()
-            .annotate(is_chosen=ExpressionWrapper(chosen, output_field=BooleanField()))
+            super().get_queryset().annotate(is_chosen=ExpressionWrapper(chosen, output_field=BooleanField()))
         )

@@ -4,7 +4,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 from rest_framework.exceptions import ValidationError
 
-from apps.core.filters import IdFilter, StrictBooleanFilter, IdsFilter, SiteFilterSet
+from apps.core.filters import IdFilter, IdsFilter, SiteFilterSet, StrictBooleanFilter
 from apps.planner.keyword_files import CellError, keyword_key
 from apps.planner.keyword_files.cells import country_of
 from apps.planner.models import (

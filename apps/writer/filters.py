@@ -41,7 +41,7 @@ class ImageFilterSet(SiteFilterSet):
 
 
 class ContentImagesFilterSet(SiteFilterSet):
-    content_id = IdFilter(field_name="pk")
+    content_id = IdFilter(field_name="id")
 
     class Meta:
         model = Content

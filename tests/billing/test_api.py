@@ -112,7 +112,7 @@ def test_bad_questions_are_answered_with_the_field(alice, query, field):
 
 
 @pytest.mark.parametrize(
-    "query", ["user=99999999999999999999", "site_id=-1", "model=%F0%9F%92%A9", "search=%27--"]
+    "query", ["user=999999999999999999", "site_id=999999999999", "model=%F0%9F%92%A9", "search=%27--"]
 )
 def test_odd_questions_find_nothing(alice, query):
     spend(alice)
@@ -135,7 +135,13 @@ def test_usage_tells_what_was_done_and_filters(alice, bob):
         body = alice.client.get(f"{URL}/{path}/?ordering=-credits").json()
         assert [r["credits"] for r in body["results"]] == [20, 3]
     row = body["results"][0]
-    assert "loss" not in row and row["cost"] == "0.000000" and row["currency"] == "USD" and row["object_id"] == 5 and row["run_id"] is None
+    assert (
+        "loss" not in row
+        and row["cost"] == "0.000000"
+        and row["currency"] == "USD"
+        and row["object_id"] == 5
+        and row["run_id"] is None
+    )
     assert (row["site"], row["user"], row["model"]) == (alice.site.pk, alice.user.pk, "large")
 
     def found(query):
@@ -224,7 +230,9 @@ def test_the_schema_tells_what_the_routes_answer(alice):
     assert row["operation"] == "" and "" in choices and "content" in choices
 
 
-@pytest.mark.parametrize(("name", "value"), [("user", "1.5"), ("user", "-1"), ("site_id", "x"), ("site_id", "0")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("user", "1.5"), ("user", "-1"), ("site_id", "x"), ("site_id", "0")]
+)
 def test_an_id_to_filter_by_is_a_whole_number(alice, name, value):
     answer = alice.client.get(f"{URL}/usage/", {name: value})
     assert answer.status_code == 400 and name in answer.json()["details"]

@@ -254,7 +254,9 @@ def test_site_definition(alice, bob, content, anonymous):
         assert anonymous.get(path, query).status_code == 400
 
 
-@pytest.mark.parametrize("odd", ["%00", "a%00b", "%ff", "%ed%a0%80", "%0a", "%f4%90%80%80", "..", "%2e%2e%2f", "x" * 3000])
+@pytest.mark.parametrize(
+    "odd", ["%00", "a%00b", "%ff", "%ed%a0%80", "%0a", "%f4%90%80%80", "..", "%2e%2e%2f", "x" * 3000]
+)
 def test_odd_bytes_in_an_address_are_not_found(alice, odd):
     publish(ApprovedContentFactory(site=alice.site))
     for path in (f"{odd}/", f"images/{odd}", f"category/{odd}/"):

@@ -303,7 +303,9 @@ def test_16_threads_make_16_slugs(alice):
     assert sorted(slugs) == sorted(["cold-brew", *(f"cold-brew-{n}" for n in range(2, 18))][:16])
 
 
-@pytest.mark.parametrize("html", ["<div>" * 50_000, "<script>alert(1)</script>", "<div></div>", "<!-- a -->", "<"])
+@pytest.mark.parametrize(
+    "html", ["<div>" * 50_000, "<script>alert(1)</script>", "<div></div>", "<!-- a -->", "<"]
+)
 def test_html_of_which_nothing_is_left_empties_nothing(alice, html):
     content = ContentFactory(site=alice.site, html="<p>Hers</p>")
     new = alice.client.post(URL, {"site": alice.site.pk, "title": "Cold brew", "html": html})

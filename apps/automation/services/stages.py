@@ -19,7 +19,7 @@ from apps.planner.services.ideas import ideas_generate
 from apps.publisher.services.publishing import content_publish, content_schedule
 from apps.writer.models import Content, Image, Task
 from apps.writer.services.generation import content_generate
-from apps.writer.services.images import image_generate, image_prompts_generate
+from apps.writer.services.images import AlreadyMade, image_generate, image_prompts_generate
 from apps.writer.services.tasks import tasks_create_from_ideas
 from apps.writer.services.workflow import content_approve, content_send_to_review
 
@@ -89,7 +89,7 @@ def _new_ideas(site_id: int, settings: SiteSettings) -> QuerySet:
 
 
 def _queued_tasks(site_id: int, settings: SiteSettings) -> QuerySet:
-    return _ids(Task.objects.filter(site_id=site_id, status=Task.Status.QUEUED), "pk")
+    return _ids(Task.objects.waiting().filter(site_id=site_id), "pk")
 
 
 def _content_without_prompts(site_id: int, settings: SiteSettings) -> QuerySet:
@@ -142,7 +142,10 @@ def _prompts(work: Work) -> dict:
 
 
 def _image(work: Work) -> dict:
-    return image_generate(image_id=work.object_id, **work.paid)
+    try:
+        return image_generate(image_id=work.object_id, **work.paid)
+    except AlreadyMade:  # by a job beside the run: what the stage wanted is there
+        return {"image_id": work.object_id, "credits": 0}
 
 
 def _approve(work: Work) -> dict:

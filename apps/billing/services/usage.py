@@ -49,7 +49,11 @@ def usage_summary(*, rows: QuerySet[CreditUsage]) -> dict:
         "cost": Sum("cost", default=0),
     }
     by_operation = rows.order_by().values("operation").annotate(**sums).order_by("-credits", "operation")
-    return {"currency": CURRENCY, "total": rows.order_by().aggregate(**sums), "operations": list(by_operation)}
+    return {
+        "currency": CURRENCY,
+        "total": rows.order_by().aggregate(**sums),
+        "operations": list(by_operation),
+    }
 
 
 def _row(used: int, limit: int) -> dict:

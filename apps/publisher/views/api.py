@@ -155,7 +155,7 @@ class DeploymentFilterSet(django_filters.FilterSet):
         model = Job
         fields = ["state"]
 
-    def of_site(self, queryset, name, value):
+    def of_site(self, queryset, name, value: int):
         return queryset.filter(payload__site_ids__contains=[value])
 
 

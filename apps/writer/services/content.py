@@ -134,7 +134,9 @@ def files_forget(names: list[str]) -> None:
 def _html_cleaned(html: str) -> str:
     cleaned = html_clean(html)
     if html.strip() and not cleaned:
-        raise Invalid("html", "Nothing of it may stand in an article. Send its text in p, h2, ul or table elements.")
+        raise Invalid(
+            "html", "Nothing of it may stand in an article. Send its text in p, h2, ul or table elements."
+        )
     return cleaned
 
 
