@@ -103,8 +103,22 @@ class RunSerializer(TenantSerializer):
 
     class Meta:
         model = Run
-        fields = ["id", "site", "status", "trigger", "pause_asked", "task_id", "started_at", "completed_at",
-                  "current_stage", "total_stages", "items_processed", "credits_used", "error_message", "created_at"]  # fmt: skip
+        fields = [
+            "id",
+            "site",
+            "status",
+            "trigger",
+            "pause_asked",
+            "task_id",
+            "started_at",
+            "completed_at",
+            "current_stage",
+            "total_stages",
+            "items_processed",
+            "credits_used",
+            "error_message",
+            "created_at",
+        ]
         read_only_fields = fields
 
     def get_total_stages(self, run: Run) -> int:
