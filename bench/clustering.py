@@ -210,7 +210,8 @@ def main() -> None:
         )
         took[count] = json.loads(shown.stdout)
         print(
-            "{count:>9,} keywords: {seconds:.1f} s ({cpu:.1f} s CPU), {megabytes:,.0f} MiB peak, {clusters:,} clusters, "
+            "{count:>9,} keywords: {seconds:.1f} s ({cpu:.1f} s CPU), {megabytes:,.0f} MiB peak, "
+            "{clusters:,} clusters, "
             "{hubs} hubs, {alone} alone, largest {largest}".format(count=count, **took[count]),
             flush=True,
         )

@@ -308,8 +308,7 @@ JOB_KINDS: dict[str, dict] = {
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or EMBEDDED.broker_url
 _quorum = CELERY_BROKER_URL.startswith(("amqp://", "amqps://", "pyamqp://"))
 CELERY_TASK_QUEUES = [
-    Queue(name, queue_arguments={"x-queue-type": "quorum"} if _quorum else None)
-    for name in QueueName
+    Queue(name, queue_arguments={"x-queue-type": "quorum"} if _quorum else None) for name in QueueName
 ]
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _quorum else "classic"

@@ -49,7 +49,8 @@ class UsageSerializer(serializers.ModelSerializer):
     class Meta:
         model = CreditUsage
         fields = ["id", "operation", "provider", "model", "tokens_in", "tokens_out", "cost", "currency",
-                  "credits", "reference", "object_type", "object_id", "site", "user", "run_id", "created_at"]  # fmt: skip
+                  "credits", "reference", "object_type", "object_id", "site", "user", "run_id",
+                  "created_at"]  # fmt: skip
         read_only_fields = fields
 
     def get_currency(self, usage: CreditUsage) -> str:

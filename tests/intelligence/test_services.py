@@ -98,7 +98,9 @@ def test_a_process_that_is_killed_gives_its_slot_back():
     from apps.intelligence.services.slots import _key
 
     db = {**django_settings.DATABASES["default"], "NAME": connection.settings_dict["NAME"]}
-    dsn = f"host={db['HOST']} port={db['PORT']} dbname={db['NAME']} user={db['USER']} password={db['PASSWORD']}"
+    dsn = (
+        f"host={db['HOST']} port={db['PORT']} dbname={db['NAME']} user={db['USER']} password={db['PASSWORD']}"
+    )
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, dsn, str(_key("one"))], stdout=subprocess.PIPE, text=True
     )

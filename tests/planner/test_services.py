@@ -61,7 +61,9 @@ def test_paid_keyword_is_charged_once_per_account(alice):
     again = add(alice, seeds)
     assert (again["added"], again["credits_charged"]) == (2, 0) and available(alice) == before - 14
     assert CreditEntry.objects.filter(operation="keyword", reference=f"seed:{seeds[0].pk}").count() == 1
-    log = CreditUsage.objects.filter(operation="keyword", object_type="seed_keyword", site=alice.site, credits=7)
+    log = CreditUsage.objects.filter(
+        operation="keyword", object_type="seed_keyword", site=alice.site, credits=7
+    )
     assert sorted(log.values_list("object_id", flat=True)) == sorted(seed.pk for seed in seeds)
 
 

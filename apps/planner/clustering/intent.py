@@ -13,8 +13,8 @@ def _any(phrases: str) -> re.Pattern[str]:
 # English, German, Spanish, French. Checked from top to bottom: "how to buy x" asks, "best x to buy" compares.
 _QUESTION = _any(
     "how|why|what|when|who|whose|which|where is|where are|where was|where does|is|are|can|does|do|should|was|did|"
-    "will|wie|warum|was ist|was sind|wann|wer|wieso|weshalb|cómo|como|qué|que es|por qué|cuándo|cuando|quién|cuál|dónde|"
-    "comment|pourquoi|qu est ce que|quand|qui|quelle|quel|combien de"
+    "will|wie|warum|was ist|was sind|wann|wer|wieso|weshalb|cómo|como|qué|que es|por qué|cuándo|cuando|quién|cuál|"
+    "dónde|comment|pourquoi|qu est ce que|quand|qui|quelle|quel|combien de"
 )
 _NAVIGATIONAL = _any(
     "login|log in|logon|sign in|signin|sign up|website|homepage|official site|official website|customer service|"

@@ -78,7 +78,8 @@ def content_update(*, account_id: int, content_id: int, changes: dict, by: str) 
     """Changes fields and state of an article. Returns it and what was removed from its HTML.
 
     What is published stays published: the target gets the changes when it is published again.
-    Raises Invalid for a slug that is taken and for HTML of which nothing is left, Conflict for a move that its state forbids.
+    Raises Invalid for a slug that is taken and for HTML of which nothing is left, Conflict for a move that its
+    state forbids.
     """
     changes = dict(changes)
     status = changes.pop("status", None)
