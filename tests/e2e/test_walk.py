@@ -1,4 +1,4 @@
-"""The walk by hand, over HTTP, on the real thing: web server, broker, worker and scheduler as `make run` starts them."""
+"""The walk by hand, over HTTP, on the real thing: web server, broker, worker and scheduler, as `make run` has them."""
 
 import os
 import signal
