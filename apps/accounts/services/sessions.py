@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
@@ -87,6 +88,14 @@ def session_end_all(*, user: User) -> None:
     """Ends every token of the user, access tokens included."""
     LoginSession.objects.filter(user=user, ended_at__isnull=True).update(ended_at=timezone.now())
     User.objects.filter(pk=user.pk).update(token_generation=F("token_generation") + 1)
+
+
+def password_change(*, user: User, password: str) -> None:
+    """Sets the password and ends every token of the user, both or neither."""
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        session_end_all(user=user)
 
 
 def session_forget(*, older_than: timedelta = timedelta(days=30)) -> int:

@@ -15,7 +15,7 @@ from apps.accounts.serializers import (
     UserSerializer,
 )
 from apps.accounts.services.accounts import account_register
-from apps.accounts.services.sessions import session_end, session_end_all, session_open, session_refresh
+from apps.accounts.services.sessions import password_change, session_end, session_open, session_refresh
 from apps.core.errors import AppError
 from apps.core.ratelimit import client_address
 from apps.core.renderers import respond
@@ -100,8 +100,6 @@ class PasswordChangeView(APIView):
         request.user.refresh_from_db()
         serializer = PasswordChangeSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        request.user.set_password(serializer.validated_data["new_password"])
-        request.user.save(update_fields=["password"])
-        session_end_all(user=request.user)
+        password_change(user=request.user, password=serializer.validated_data["new_password"])
         logout(request._request)
         return respond(None, "The password was changed. Log in again.")
