@@ -124,6 +124,22 @@ def test_odd_input_is_kept():
     assert set(result.alone) >= {0, 1, 2, 3, 15}
 
 
+def test_needs_count_not_scripts():
+    needs = [
+        ["купить зимние шины", "зимние шины купить недорого"],
+        ["рецепт борща", "борщ рецепт"],
+        ["北京旅游攻略", "北京旅游景点", "北京三日游攻略"],
+        ["上海酒店推荐", "上海便宜酒店"],
+        ["ラーメン レシピ", "簡単ラーメンレシピ"],
+        ["東京 天気", "東京の天気予報"],
+        ["receta de paella", "paella valenciana receta"],
+        ["zapatos rojos mujer", "zapatos de mujer rojos"],
+    ]
+    keywords = [keyword for need in needs for keyword in need]
+    found = {frozenset(keywords[i] for i in c.members) for c in cluster_keywords(keywords).clusters}
+    assert found == {frozenset(need) for need in needs}
+
+
 def test_small_sets():
     assert cluster_keywords([]).clusters == []
     assert cluster_keywords(["garden hose"]).alone == [0]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from .text import FUNCTION_WORDS, singular, words
+from .text import FUNCTION_WORDS, script, singular, words
 
 MEANING, WORDING = 0.5, 0.25  # similarity = .5 * meaning + .25 * words + .25 * letters
 LETTERS = 3
@@ -29,7 +29,7 @@ class Features:
 def build_features(texts: Sequence[str]) -> Features:
     """Features of normalised, non-empty `texts`. Weights depend on the whole set, not on its order."""
     vocabulary, counts, pairs = _count_words(texts)
-    return _features(vocabulary, counts, _word_features(vocabulary, counts, pairs))
+    return _features(texts, vocabulary, counts, _word_features(vocabulary, counts, pairs))
 
 
 def build_facets(texts: Sequence[str]) -> tuple[Features, float]:
@@ -47,19 +47,31 @@ def build_facets(texts: Sequence[str]) -> tuple[Features, float]:
         [word for word, kept in zip(vocabulary, telling, strict=True) if kept],
         counts[:, telling],
     )
-    return _features(vocabulary, counts, counts @ _fold(vocabulary)), float(
-        np.mean(shared / np.maximum(lengths, 1))
-    )
+    features = _features(texts, vocabulary, counts, counts @ _fold(vocabulary))
+    return features, float(np.mean(shared / np.maximum(lengths, 1)))
 
 
-def _features(vocabulary, counts, word_counts) -> Features:
+def _features(texts, vocabulary, counts, word_counts) -> Features:
     vectors, tokens = _word_vectors(vocabulary)
     meaning = counts @ vectors
     meaning /= np.maximum(counts @ tokens, 1)[:, None]
-    meaning -= meaning.mean(axis=0, dtype=np.float64).astype(np.float32)
+    _centre(meaning, texts)
     wording = sparse.hstack([_tfidf(word_counts), _tfidf(counts @ _letters(vocabulary))], format="csr")
     wording *= np.float32(np.sqrt(WORDING))
     return Features(unit_rows(meaning), wording)
+
+
+def _centre(meaning, texts) -> None:
+    """Take out of every vector what all of its script share: the token vectors say "this is Russian" louder than what
+    it is about. In a script of one or two texts that would leave nothing."""
+    mean = meaning.mean(axis=0, dtype=np.float64).astype(np.float32)
+    scripts = np.array([script(text) for text in texts])
+    found, counts = np.unique(scripts, return_counts=True)
+    for name in found[counts >= 3] if len(found) > 1 else ():
+        own = np.flatnonzero(scripts == name)
+        # The mean of the whole set is taken off all of them below.
+        meaning[own] += mean - meaning[own].mean(axis=0, dtype=np.float64).astype(np.float32)
+    meaning -= mean
 
 
 def unit_rows(matrix: np.ndarray) -> np.ndarray:
@@ -141,9 +153,9 @@ def _word_vectors(vocabulary: Sequence[str]):
     tokens = np.fromiter(map(len, encoded), np.int64, len(encoded))
     flat = np.fromiter(chain.from_iterable(encoded), np.int64, int(tokens.sum()))
     rows = np.repeat(np.arange(len(encoded)), tokens)
-    return _count_matrix(rows, flat, (len(encoded), len(table))) @ table.astype(np.float32), tokens.astype(
-        np.float32
-    )
+    used, flat = np.unique(flat, return_inverse=True)
+    vectors = table[used].astype(np.float32)
+    return _count_matrix(rows, flat, (len(encoded), len(used))) @ vectors, tokens.astype(np.float32)
 
 
 @cache

@@ -4,7 +4,9 @@ Candidates come from two cheap searches (cells of the vector space, shared rare 
 sees; only their pairs are scored exactly. Everything is seeded and works on sorted input.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy import sparse
@@ -21,7 +23,7 @@ EXACT_UP_TO = 20_000  # one cell: every keyword is compared with every other
 PROBES = 12  # cells searched for one cell
 RARE = 100  # a word or pair of words in more keywords than this leads to no candidates
 SKETCH = 256  # dimensions that stand for words and letters during the search; half of it in large sets
-_BLOCK, _PAIRS = 2_000_000, 8_000  # pairs scored at a time: as a matrix product, one by one
+_BLOCK = 2_000_000  # pairs compared in one matrix product
 
 
 def neighbour_graph(
@@ -111,19 +113,30 @@ class _Ranked:
 
 
 def _meaning_of_pairs(vectors, left, right):
-    dots = np.empty(len(left), np.float32)
-    for start in range(0, len(left), _PAIRS):
-        part = slice(start, start + _PAIRS)
-        dots[part] = np.einsum("ij,ij->i", vectors[left[part]], vectors[right[part]])
-    return np.maximum(dots, 0)
+    def dots(part):
+        return np.einsum("ij,ij->i", vectors[left[part]], vectors[right[part]])
+
+    return np.maximum(_in_parts(dots, len(left), 8_000), 0)
 
 
 def _wording_of_pairs(wording, left, right):
-    sums = np.empty(len(left), np.float32)
-    for start in range(0, len(left), 200_000):
-        part = slice(start, start + 200_000)
-        sums[part] = np.asarray(wording[left[part]].multiply(wording[right[part]]).sum(axis=1)).ravel()
-    return sums
+    def sums(part):
+        return np.asarray(wording[left[part]].multiply(wording[right[part]]).sum(axis=1)).ravel()
+
+    return _in_parts(sums, len(left), 20_000)
+
+
+def _in_parts(score, count, size):
+    """`score(slice)` for `count` pairs, `size` at a time, on every core: numpy and scipy let go of the lock."""
+    scores = np.empty(count, np.float32)
+
+    def fill(start):
+        part = slice(start, start + size)
+        scores[part] = score(part)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(fill, range(0, count, size)))
+    return scores
 
 
 def _candidate_pairs(features: Features, tick):
@@ -201,10 +214,8 @@ def _cells(vectors, count, rng):
     centres = unit_rows(sample[rng.choice(len(sample), count, replace=False)])
     for _ in range(4):
         nearest = _nearest(sample, centres)
-        sums = sparse.csr_matrix(
-            (np.ones(len(sample), np.float32), (nearest, np.arange(len(sample)))), (count, len(sample))
-        )
-        moved = sums @ sample
+        chosen = (np.ones(len(sample), np.float32), (nearest, np.arange(len(sample))))
+        moved = sparse.csr_matrix(chosen, (count, len(sample))) @ sample
         centres = np.where(np.bincount(nearest, minlength=count)[:, None] > 0, unit_rows(moved), centres)
     nearest = _nearest(vectors, centres)
     order = np.argsort(nearest, kind="stable")

@@ -42,3 +42,14 @@ def words(text: str) -> list[str]:
 def singular(word: str) -> str:
     """`word` without its plural s. Cheap, wrong now and then, and the same for both of two keywords."""
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def script(text: str) -> str:
+    """The script of the first letter that is not ASCII, "LATIN" if there is none: the first word of its Unicode name,
+    Chinese and Japanese counted as one."""
+    if not text.isascii():
+        for char in text:
+            if char > "\x7f" and char.isalpha():
+                name = unicodedata.name(char, "LATIN").split()[0]
+                return "CJK" if name in ("HIRAGANA", "KATAKANA") else name
+    return "LATIN"
