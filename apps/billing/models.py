@@ -91,8 +91,9 @@ class CreditEntry(TenantModel):
         REFUND = "refund"
         CHARGE = "charge"
 
+    # No constraint: see docs/adr/ledger.md.
     account = models.ForeignKey(
-        "accounts.Account", on_delete=models.CASCADE, related_name="+", db_index=False
+        "accounts.Account", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
     amount = models.BigIntegerField(help_text="Signed.")
     balance_after = models.BigIntegerField()
@@ -128,8 +129,9 @@ class CreditHold(TenantModel):
         SETTLED = "settled"
         RELEASED = "released"
 
+    # No constraint: see docs/adr/ledger.md.
     account = models.ForeignKey(
-        "accounts.Account", on_delete=models.CASCADE, related_name="+", db_index=False
+        "accounts.Account", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
     reference = models.CharField(max_length=100)
     attempt = models.PositiveIntegerField(

@@ -6,10 +6,11 @@ that a request pays one round trip for both.
 
 from dataclasses import dataclass
 
-import psycopg
 from django.conf import settings
 from django.db import OperationalError, connection
 from rest_framework.throttling import BaseThrottle
+
+from apps.core.sql import prepared_row
 
 WINDOW_SECONDS = 60
 
@@ -63,13 +64,6 @@ def client_address(request) -> str:
     return request.META.get("REMOTE_ADDR", "")[:45] or "unknown"
 
 
-class _PreparedCursor(psycopg.Cursor):
-    """Django's own binds on the client, so that every request would parse and plan the statement again."""
-
-    def execute(self, query, params=None):
-        return super().execute(query, params, prepare=True, binary=True)
-
-
 def first_row(statement: str, params: dict) -> tuple:
     """The row of a statement that counts a request: prepared once a connection, and itself the health check.
 
@@ -80,22 +74,13 @@ def first_row(statement: str, params: dict) -> tuple:
     connection.health_check_done = True
     raw = connection.connection
     try:
-        return _row(statement, params)
+        return prepared_row(statement, params)
     except OperationalError:
         if connection.in_atomic_block or not raw.closed:
             raise
         connection.close()
         connection.ensure_connection()
-        return _row(statement, params)
-
-
-def _row(statement: str, params: dict) -> tuple:
-    raw = connection.connection
-    raw.prepare_threshold = 0  # Django turns prepared statements off
-    make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    with make(_PreparedCursor(raw)) as cursor:
-        cursor.execute(statement, params)
-        return cursor.fetchone()
+        return prepared_row(statement, params)
 
 
 def take(scope: str, key: str) -> Rate:

@@ -1,12 +1,14 @@
 """Many at once against the real database: nothing is lost, nothing is done twice, nothing falls below zero."""
 
+import contextlib
 import random
 from collections import Counter
 from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -178,3 +180,23 @@ def test_eight_do_all_sorts_of_things(seed):
     assert CreditLot.objects.filter(account=account).aggregate(n=Sum("remaining"))["n"] == books(account)
     held = CreditHold.objects.filter(account=account, state="held").aggregate(n=Sum("amount", default=0))["n"]
     assert credits_balance(account_id=account.pk)["held"] == held
+
+
+def test_a_deleted_account_leaves_nothing_of_spends_that_run_beside_it():
+    account = account_with(100_000)
+    pk = account.pk
+
+    def work(number):
+        if number == 0:
+            account.delete()
+            return
+        for turn in range(60):
+            with contextlib.suppress(InsufficientCredits, ObjectDoesNotExist, IntegrityError):
+                credits_reserve(
+                    account_id=pk, amount=1, operation="content", reference=f"{number}:{turn}", user_id=None
+                )
+
+    at_once(8, work)
+    assert not CreditBalance.objects.filter(account_id=pk).exists()
+    assert not CreditEntry.objects.filter(account_id=pk).exists()
+    assert not CreditHold.objects.filter(account_id=pk).exists()

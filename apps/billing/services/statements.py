@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection
 
 from apps.billing.models import CreditBalance
 from apps.billing.services.lots import catch_up, crossings_tell
+from apps.core.sql import prepared_row
 
 # Nothing is due, and neither zero nor the mark of low credits is crossed. The clock is the caller's.
 IN_PASSING = """AND b.balance > %(amount)s AND b.next_event_at > %(now)s
@@ -55,9 +56,9 @@ def spend_in_passing(statement: str, values: dict) -> bool:
     if connection.in_atomic_block:
         return False
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement.format(condition=IN_PASSING), values)
-            return cursor.fetchone() is not None
+        connection.ensure_connection()
+        with connection.wrap_database_errors:
+            return prepared_row(statement.format(condition=IN_PASSING), values) is not None
     except IntegrityError:
         return False
 
