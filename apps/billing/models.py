@@ -135,7 +135,7 @@ class CreditHold(TenantModel):
     )
     reference = models.CharField(max_length=100)
     attempt = models.PositiveIntegerField(
-        default=1, help_text="Raised when a released hold is reserved again."
+        default=1, help_text="Raised by each reserve: who holds an older one no longer owns it."
     )
     amount = models.PositiveBigIntegerField()
     operation = models.CharField(max_length=20, choices=Operation)
