@@ -14,7 +14,12 @@ SHARED = {
     "accounts.User": "has an account but is found by address before it is known; staff have none",
     "accounts.LoginSession": "belongs to a user; found by its id inside a signed token",
     "planner.SeedKeyword": "the library, shared by all",
+    "billing.CreditPackage": "what staff offer to all",
     "billing.CreditPrice": "staff's prices",
+    "billing.CreditPriceChange": "the history of staff's prices",
+    "billing.InvoiceSeries": "counts the seller's papers, whoever they are for",
+    "billing.StripeEvent": "is stored before it is known whose it is",
+    "billing.TaxRate": "staff's rates by country",
     "intelligence.AIModel": "staff's list of models",
     "integration.DefaultSettings": "staff's defaults",
 }

@@ -10,6 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.models import ApiKey, Sector, Site
 from apps.automation.models import Run
+from apps.billing.models import Invoice
 from apps.core.models import Job
 from apps.notifications.models import Notification
 from apps.planner.models import Cluster, ContentIdea, Keyword
@@ -40,6 +41,7 @@ NAMES = {
     "image_id": Image,
     "run_id": Run,
     "key_id": ApiKey,
+    "invoice_id": Invoice,
     "task_id": Job,
 }
 # Bodies whose `ids`, or paths whose `{id}`, are of the view's own model.
@@ -72,9 +74,10 @@ def path_with(route: Route, world: World) -> str:
 
 
 def scoped(route: Route) -> bool:
-    """The routes that speak of an account's things: not the public ones, the catalogue, the internal ones."""
+    """The routes that speak of an account's things: not the public ones, the catalogue, the internal ones, staff's."""
     public = route.view.permission_classes and route.view.permission_classes[0].__name__ == "AllowAny"
-    return route.path.startswith("/api/v1/") and "/internal/" not in route.path and not public
+    ours = getattr(route.view, "area", "") == "staff"
+    return route.path.startswith("/api/v1/") and "/internal/" not in route.path and not public and not ours
 
 
 def tenant_models() -> set:

@@ -48,6 +48,17 @@ class Account(models.Model):
 
     name = models.CharField(max_length=120)
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    timezone = models.CharField(max_length=64, default="UTC")
+    locale = models.CharField(max_length=16, default="en", help_text="A language code, such as en or pt-BR.")
+    # What stands on invoices.
+    billing_name = models.CharField(max_length=160, blank=True)
+    billing_line1 = models.CharField(max_length=160, blank=True)
+    billing_line2 = models.CharField(max_length=160, blank=True)
+    billing_city = models.CharField(max_length=100, blank=True)
+    billing_region = models.CharField(max_length=100, blank=True)
+    billing_postal_code = models.CharField(max_length=20, blank=True)
+    billing_country = models.CharField(max_length=2, blank=True, help_text="ISO 3166-1: two letters.")
+    tax_id = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = models.Manager()
@@ -68,6 +79,19 @@ class Subscription(TenantModel):
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT)
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     anchor = models.DateTimeField(default=timezone.now)
+    paid_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Periods from here on are to be paid first; empty: nothing is to be paid.",
+    )
+    next_plan = models.ForeignKey(
+        Plan,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What it becomes at the end of what is paid.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

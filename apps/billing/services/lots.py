@@ -215,7 +215,8 @@ def _plan_reference(start: datetime) -> str:
 def _periods_due(subscription: Subscription, now: datetime) -> Iterator[tuple[datetime, datetime]]:
     """The periods whose credits were not granted yet: that of `now`; where credits roll over, all before it.
 
-    So the credits of a month do not depend on whether somebody looked in that month.
+    So the credits of a month do not depend on whether somebody looked in that month. A month that is to be paid
+    first brings none before it is.
     """
     if not subscription.plan.monthly_credits:
         return
@@ -229,7 +230,8 @@ def _periods_due(subscription: Subscription, now: datetime) -> Iterator[tuple[da
     period = current
     if subscription.plan.rolls_over:
         period = min(current, subscription.period_at(max(subscription.anchor, subscription.created_at)))
-    while period[0] <= current[0]:
+    paid_until = subscription.paid_until
+    while period[0] <= current[0] and (paid_until is None or period[0] < paid_until):
         if _plan_reference(period[0]) > newest:
             yield period
         period = subscription.period_at(period[1])
