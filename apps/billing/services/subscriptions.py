@@ -75,10 +75,10 @@ def plan_quote(*, account_id: int, plan_id: int) -> Quote:
 
 def _upgrade(current: Subscription, plan: Plan, now: datetime) -> Quote:
     start, end = current.period_at(now)
-    left = Decimal((end - now).total_seconds()) / Decimal((end - start).total_seconds())
+    left, month = int((end - now).total_seconds()), int((end - start).total_seconds())
     days = -(-(end - now) // timedelta(days=1))
-    amount = money((plan.price - current.plan.price) * left, plan.currency)
-    credits = max(0, int((plan.monthly_credits - current.plan.monthly_credits) * left))
+    amount = money((plan.price - current.plan.price) * left / month, plan.currency)
+    credits = max(0, (plan.monthly_credits - current.plan.monthly_credits) * left // month)
     item = Item(
         InvoiceLine.Kind.UPGRADE,
         f"From plan {current.plan.name} to {plan.name}, the {days} days to {end:%Y-%m-%d}",
@@ -239,6 +239,9 @@ def _begin(
     current: Subscription | None, account_id: int, plan: Plan, *, anchor: datetime, paid: bool
 ) -> None:
     if current is not None:
+        # What the old plan still owes, where nobody looked before.
+        now = timezone.now()
+        catch_up(balance_lock(account_id=account_id, now=now), now)
         current.status = Subscription.Status.ENDED
         current.save(update_fields=["status"])
     new = Subscription(account_id=account_id, plan=plan, anchor=anchor)
