@@ -43,7 +43,7 @@ ROUTES = {"groups": "/api/v1/auth/groups/", "sites": f"/api/v1/auth/sites/?page_
 MAX_QUERIES = 2
 BIN = Path(sys.executable).parent
 GRANIAN = [BIN / "granian", "--workers", "1", "--log-level", "error"]
-WSGI = [*GRANIAN, "--interface", "wsgi", "--blocking-threads", "8", "--blocking-threads-idle-timeout", "600"]
+WSGI = [*GRANIAN, "--interface", "wsgi", "--blocking-threads", "4", "--blocking-threads-idle-timeout", "600"]
 SERVERS = {
     "ours": [*WSGI, "config.wsgi:application"],
     "plain": [*WSGI, "config.wsgi:application"],
