@@ -5,7 +5,7 @@ sites. Three ways to serve them, on the same database and with the same tokens:
 
     ours     the product under granian
     plain    DRF as it comes (bench.request_plain) under granian with the same options
-    fastapi  FastAPI and asyncpg (bench.request_fastapi), under uvicorn and under granian, with uvloop; the faster of them counts
+    fastapi  FastAPI and asyncpg (bench.request_fastapi), on uvloop under uvicorn and granian; the faster counts
 
 100 accounts ask in turn, so that no rate limit is reached and DRF's throttle keeps lists of a usual length.
 The rounds are interleaved; a ratio is the median of the rounds' ratios. `plain` and `fastapi` are those of
