@@ -33,7 +33,7 @@ def outcome(read, row):
     """What came of it: the values with their types, or the kind of error."""
     try:
         return {name: (type(value), value) for name, value in read(row).items()}
-    except (AttributeError, KeyError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         return type(error)
 
 
