@@ -20,6 +20,7 @@ EXTRA = {
     "POST /api/v1/billing/plan/": "upgrade and downgrade",
     "POST /api/v1/billing/webhooks/stripe/": "Stripe calls it",
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
+    "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
 }
 
