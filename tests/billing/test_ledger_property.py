@@ -36,7 +36,7 @@ from tests.billing.threads import at_once
 from tests.factories.billing import account_with
 
 OPERATIONS = 10_000
-ACCOUNTS = 10  # one after the other: the check of each step reads all that the account has
+ACCOUNTS = 25  # one after the other: the check of each step reads all that the account has
 THREADS = 8
 KINDS = {
     "reserve": 26,
