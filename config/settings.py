@@ -362,6 +362,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 CELERY_BEAT_SCHEDULE = {
     "jobs-sweep": {"task": "apps.core.tasks.sweep_jobs", "schedule": JOB_SWEEP_SECONDS},
     "credits-sweep": {"task": "apps.billing.tasks.sweep_holds", "schedule": 60.0},
+    "payments-tidy": {"task": "apps.billing.tasks.tidy_payments", "schedule": 3600.0},
     "plans-renew": {"task": "apps.billing.tasks.renew_plans", "schedule": 300.0},
     "sessions-forget": {
         "task": "apps.accounts.tasks.forget_sessions",

@@ -26,6 +26,14 @@ def renew_plans() -> None:
     subscriptions.renewals_due()
 
 
+@shared_task(
+    name="apps.billing.tasks.tidy_payments", queue=Queue.DEFAULT, acks_late=True, time_limit=600, expires=3000
+)
+def tidy_payments() -> None:
+    """Ends what was left: purchases that nobody paid, and payments of invoices that are void."""
+    by_stripe.payments_tidy()
+
+
 def run_stripe_event(run: JobRun) -> None:
     by_stripe.event_handle(event_id=run.payload["event_id"], payment_id=run.payload["payment_id"])
 

@@ -13,10 +13,12 @@ from PIL import Image
 
 from apps.billing.models import CreditEntry, CreditLot, Invoice, Payment, PaymentMethod, StripeEvent, TaxRate
 from apps.billing.services.ledger import credits_balance
-from apps.billing.services.stripe import payment_refund
+from apps.billing.services.methods import method_add, method_default
+from apps.billing.services.stripe import payment_refund, payments_tidy
 from apps.core.models import Job
 from apps.notifications.models import Notification
 from tests.billing.local_stripe import signed
+from tests.billing.threads import at_once
 from tests.factories.billing import CreditPackageFactory
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +183,33 @@ def test_the_same_purchase_is_one_and_is_taken_up_again(payer, stripe):
         f"{URL}/credit-packages/{package.pk}/purchase/", {}, headers={"Idempotency-Key": "x" * 99}
     )
     assert long.status_code == 400
+
+
+def test_what_was_left_is_ended_and_can_not_be_paid_later(payer, stripe):
+    before = balance(payer)
+    left, kept = buy(payer, CreditPackageFactory()), buy(payer, CreditPackageFactory())
+    too_late = buy(payer, CreditPackageFactory())
+    old = timezone.now() - timedelta(days=15)
+    Invoice.objects.filter(pk__in=[left["invoice"]["id"], too_late["invoice"]["id"]]).update(created_at=old)
+    stripe.confirm(too_late["client_secret"])  # paid, and nobody told us before the draft was void
+    assert payments_tidy() == 2 and payments_tidy() == 0
+    by_invoice = {p.invoice_id: p for p in Payment.objects.select_related("invoice")}
+    found = [by_invoice[b["invoice"]["id"]] for b in (left, kept, too_late)]
+    assert [p.status for p in found] == ["failed", "pending", "succeeded"]
+    assert [p.invoice.status for p in found] == ["void", "draft", "void"]
+    assert found[2].surplus and balance(payer) == before
+    assert "error" in stripe.confirm(left["client_secret"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_defaults_at_once_leave_one(alice):
+    for kind in ("card", "bank_transfer"):
+        method_add(account_id=alice.account.pk, kind=kind, is_default=False)
+    ids = list(PaymentMethod.objects.values_list("pk", flat=True))
+    results = at_once(
+        8, lambda n: method_default(account_id=alice.account.pk, method_id=ids[n % 2]).is_default
+    )
+    assert results == [True] * 8 and PaymentMethod.objects.filter(is_default=True).count() == 1
 
 
 def test_a_refund_takes_its_share_of_the_credits_and_makes_a_credit_note(payer, staff, stripe):

@@ -4,6 +4,8 @@ What an event says is never believed: it only makes us ask Stripe how the paymen
 ten times, in any order, or not at all, and the payment is the same.
 """
 
+import logging
+from datetime import timedelta
 from decimal import Decimal
 
 from babel.numbers import get_currency_precision
@@ -14,6 +16,7 @@ from django.utils import timezone
 from apps.accounts.models import Account, User
 from apps.billing.clients.stripe import CardDeclined, Intent, StripeClient, StripeFailed, event_of
 from apps.billing.models import Invoice, Payment, PaymentMethod, StripeCustomer, StripeEvent
+from apps.billing.services.invoices import invoice_locked, invoice_void
 from apps.billing.services.payments import (
     payment_begin,
     payment_fail,
@@ -23,6 +26,7 @@ from apps.billing.services.payments import (
 from apps.core.errors import Conflict, NotFound
 from apps.core.jobs import TemporaryError, job_start
 
+log = logging.getLogger(__name__)
 METADATA = "igny8_payment_id"
 
 
@@ -47,7 +51,7 @@ def stripe_begin(*, account_id: int, invoice_id: int, card_id: str = "") -> tupl
     StripeFailed, CardDeclined.
     """
     with stripe_client() as client:
-        customer_id = _customer(client, account_id)
+        customer_id = customer_of(client, account_id)
         payment = payment_begin(account_id=account_id, invoice_id=invoice_id, method=Payment.Method.STRIPE)
         if payment.intent_id:
             intent = client.intent(payment.intent_id)
@@ -149,6 +153,41 @@ def event_handle(*, event_id: str, payment_id: int) -> None:
     StripeEvent.objects.filter(pk=event_id).update(handled_at=timezone.now())
 
 
+def payments_tidy(*, limit: int = 100) -> int:
+    """Voids drafts that nobody paid, and ends at Stripe what could still be paid for a void invoice. Returns
+    how many of these."""
+    old = timezone.now() - timedelta(days=settings.INVOICE_DUE_DAYS)
+    drafts = Invoice.objects.filter(status=Invoice.Status.DRAFT, created_at__lt=old)
+    for pk in list(drafts.order_by("pk").values_list("pk", flat=True)[:limit]):
+        with transaction.atomic():
+            invoice = invoice_locked(invoice_id=pk)
+            if invoice.status == Invoice.Status.DRAFT:
+                invoice_void(invoice)
+    if not settings.STRIPE_SECRET_KEY:
+        return 0
+    left = Payment.objects.filter(
+        method=Payment.Method.STRIPE, status=Payment.Status.PENDING, invoice__status=Invoice.Status.VOID
+    ).exclude(intent_id=None)
+    ended = 0
+    with stripe_client() as client:
+        for payment in left.order_by("pk")[:limit]:
+            try:
+                payment_apply(payment=payment, intent=_intent_end(client, payment.intent_id))
+                ended += 1
+            except StripeFailed as error:
+                log.warning("payment %s could not be ended: %s", payment.pk, error.message)
+    return ended
+
+
+def _intent_end(client: StripeClient, intent_id: str) -> Intent:
+    try:
+        return client.intent_cancel(intent_id)
+    except StripeFailed as error:
+        if error.temporary:
+            raise
+        return client.intent(intent_id)  # it was paid, or ended, meanwhile
+
+
 def autopay(*, account_id: int, invoice_id: int) -> bool:
     """Charges the account's default card for an invoice. False where there is none, or it was declined."""
     card = PaymentMethod.objects.filter(
@@ -168,70 +207,8 @@ def autopay(*, account_id: int, invoice_id: int) -> bool:
     return payment.status == Payment.Status.SUCCEEDED
 
 
-def card_add(*, account_id: int, stripe_id: str, is_default: bool) -> PaymentMethod:
-    """Keeps a card that the buyer's browser gave to Stripe. Raises CardDeclined, StripeFailed."""
-    with stripe_client() as client:
-        card = client.card_attach(card_id=stripe_id, customer_id=_customer(client, account_id))
-    fields = {
-        "brand": card.brand,
-        "last4": card.last4,
-        "exp_month": card.exp_month,
-        "exp_year": card.exp_year,
-    }
-    return method_add(
-        account_id=account_id,
-        kind=PaymentMethod.Kind.CARD,
-        stripe_id=card.id,
-        is_default=is_default,
-        **fields,
-    )
-
-
-def method_add(
-    *, account_id: int, kind: str, is_default: bool, stripe_id: str = "", **fields
-) -> PaymentMethod:
-    """A way to pay; the first one is the default. The same again is the one that is there."""
-    with transaction.atomic():
-        Account.objects.select_for_update(no_key=True).get(pk=account_id)
-        method, _ = PaymentMethod.objects.update_or_create(
-            account_id=account_id, kind=kind, stripe_id=stripe_id, defaults=fields
-        )
-        rows = PaymentMethod.objects.filter(account_id=account_id)
-        if is_default or not rows.filter(is_default=True).exists():
-            return method_default(account_id=account_id, method_id=method.pk)
-    return method
-
-
-def method_default(*, account_id: int, method_id: int) -> PaymentMethod:
-    """Makes it the account's one default."""
-    with transaction.atomic():
-        Account.objects.select_for_update(no_key=True).get(pk=account_id)
-        rows = PaymentMethod.objects.filter(account_id=account_id)
-        rows.filter(is_default=True).exclude(pk=method_id).update(is_default=False)
-        if not rows.filter(pk=method_id).update(is_default=True):
-            raise NotFound("There is no such payment method.")
-        return rows.get(pk=method_id)
-
-
-def method_delete(*, method: PaymentMethod) -> None:
-    """Forgets it, at Stripe too. The newest of the others becomes the default where it was that."""
-    if method.kind == PaymentMethod.Kind.CARD and settings.STRIPE_SECRET_KEY:
-        with stripe_client() as client:
-            try:
-                client.card_detach(card_id=method.stripe_id)
-            except StripeFailed as error:
-                if error.temporary:
-                    raise
-    with transaction.atomic():
-        Account.objects.select_for_update(no_key=True).get(pk=method.account_id)
-        PaymentMethod.objects.filter(pk=method.pk).delete()
-        left = PaymentMethod.objects.filter(account_id=method.account_id)
-        newest = left.order_by("-pk").first()
-        if newest and not left.filter(is_default=True).exists():
-            left.filter(pk=newest.pk).update(is_default=True)
-
-
-def _customer(client: StripeClient, account_id: int) -> str:
+def customer_of(client: StripeClient, account_id: int) -> str:
+    """Whom Stripe knows the account as; made when it is first needed."""
     known = StripeCustomer.objects.filter(account_id=account_id).first()
     if known is not None:
         return known.customer_id

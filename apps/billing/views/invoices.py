@@ -26,16 +26,10 @@ from apps.billing.serializers.invoices import (
     PlanIdSerializer,
     QuoteSerializer,
 )
+from apps.billing.services.methods import card_add, method_add, method_default, method_delete
 from apps.billing.services.payments import invoice_issue, package_purchase, payment_begin
 from apps.billing.services.pdf import invoice_pdf
-from apps.billing.services.stripe import (
-    StripeMissing,
-    card_add,
-    method_add,
-    method_default,
-    method_delete,
-    stripe_begin,
-)
+from apps.billing.services.stripe import StripeMissing, stripe_begin
 from apps.billing.services.subscriptions import plan_change, plan_quote
 from apps.billing.views.credits import DatesFilterSet
 from apps.core.filters import FilterSet, IdFilter
