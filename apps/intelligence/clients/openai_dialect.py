@@ -85,7 +85,7 @@ def joined(text: str, part: str, schema: dict) -> str:
     for length in range(min(len(text), len(part), 400), 19, -1):
         if text.endswith(part[:length]):
             # What stands elsewhere too is the text's own pattern, as the cells of a table: nothing of it is dropped.
-            repeated = text.find(part[:length]) == len(text) - length
+            repeated = text.find(part[: min(length, 40)]) == len(text) - length
             return text + part[length:] if repeated else text + part
     return text + part
 
