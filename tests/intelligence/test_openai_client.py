@@ -416,7 +416,7 @@ def test_models_that_continue_badly(server, provider, go_on):
 
 
 def test_a_pattern_of_the_text_is_not_taken_for_its_repeated_end(server, provider):
-    data = {**GOOD, "title": "<table>" + "<tr><td>yes</td><td>no</td></tr>" * 12 + "</table>"}
+    data = {**GOOD, "tags": ["<table>" + "<tr><td>yes</td><td>no</td></tr>" * 12 + "</table>"]}
     whole = json.dumps(data, ensure_ascii=False)
     cut = whole.index("<tr>") + 5 * len("<tr><td>yes</td><td>no</td></tr>")
     server.play(completion(whole[:cut], "length"), completion(whole[cut:]))
