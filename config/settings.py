@@ -119,7 +119,12 @@ DATABASES = {
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 600),
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
-        "OPTIONS": {"connect_timeout": 5, "application_name": "igny8"},
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "application_name": "igny8",
+            # A process that hangs in the middle of a transaction must not hold its locks for ever.
+            "options": "-c idle_in_transaction_session_timeout=20s",
+        },
         # Several test runs side by side need a database each.
         "TEST": {"NAME": env.str("TEST_DB_NAME", "test_igny8")},
     }
