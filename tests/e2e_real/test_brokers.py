@@ -25,10 +25,10 @@ def broker(request) -> dict[str, str]:
 
 
 @pytest.mark.timeout(600)
-def test_a_run_goes_on_when_one_of_two_workers_hangs(tmp_path, wordpress, llm, broker):
+def test_a_run_goes_on_when_one_of_two_workers_hangs(wordpress, llm, broker):
     environment = llm.environment | broker
     environment["OUTBOUND_ALLOW_PRIVATE"] += f",{wordpress.address}"
-    with running(tmp_path, environment) as product:
+    with running(environment) as product:
         site = product.connected_site(wordpress)
         with product.second_worker():
             run = product.run_begin(site, articles=ARTICLES)

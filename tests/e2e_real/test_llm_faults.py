@@ -11,7 +11,7 @@ from apps.billing.services.ledger import credits_balance
 from apps.core import jobs
 from apps.core.jobs import job_start
 from apps.core.models import Job
-from apps.integration.services import site_settings
+from apps.integration.services.settings import site_settings
 from apps.notifications.models import Notification
 from apps.writer.models import Content, Task
 from apps.writer.services.html import html_clean
