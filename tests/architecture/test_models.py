@@ -12,6 +12,7 @@ SHARED = {
     "accounts.Industry": "the catalogue",
     "accounts.IndustrySector": "the catalogue",
     "accounts.User": "has an account but is found by address before it is known; staff have none",
+    "accounts.AuditRecord": "what staff did across accounts; outlives them",
     "accounts.LoginSession": "belongs to a user; found by its id inside a signed token",
     "planner.SeedKeyword": "the library, shared by all",
     "billing.CreditPrice": "staff's prices",
