@@ -103,5 +103,6 @@ def user_mail(*, name: str, user: User, **payload) -> None:
     transaction.on_commit(
         lambda: current_app.send_task(
             "apps.accounts.tasks.send_mail", [{"mail": name, **payload}], queue=Queue.DEFAULT
-        )
+        ),
+        robust=True,
     )
