@@ -354,6 +354,7 @@ CELERY_BEAT_SCHEDULE = {
     "core-cleanup": {"task": "apps.core.tasks.clean_up", "schedule": crontab(minute=17, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
+    "publish-tidy": {"task": "apps.publisher.tasks.tidy_posts", "schedule": 300.0},
 }
 
 # --- AI -----------------------------------------------------------------------------------------------------------

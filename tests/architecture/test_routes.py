@@ -19,6 +19,7 @@ EXTRA = {
     "POST /api/v1/auth/email/change/": "another address, with the password",
     "POST /api/v1/auth/email/change/confirm/": "the link that the new address got",
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
+    "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
 }
 
