@@ -58,6 +58,7 @@ LANGUAGE_CODE = "en-us"
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -66,6 +67,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "import_export",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -386,6 +388,13 @@ LOGGING = {
     },
 }
 
+# CSV in and out of the admin: by who may add or see, kept in the storage that all web servers share until confirmed,
+# and without formulas that a spreadsheet would run.
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
+IMPORT_EXPORT_USE_TRANSACTIONS = True
+IMPORT_EXPORT_TMP_STORAGE_CLASS = "import_export.tmp_storages.MediaStorage"
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 UNFOLD = {
     "SITE_TITLE": "Igny8",
     "SITE_HEADER": "Igny8",

@@ -25,10 +25,12 @@ from apps.accounts.models import (
     Subscription,
     User,
 )
+from apps.accounts.resources import IndustryResource, IndustrySectorResource
 from apps.accounts.services.keys import api_key_revoke, site_delete
 from apps.accounts.services.limits import limits_recount
 from apps.accounts.services.sessions import session_impersonate
 from apps.core.admin import DeletesWhole, FailurePanel, Panel, ReadOnly
+from apps.core.csv_admin import CsvAdmin
 from apps.core.ratelimit import client_address
 
 
@@ -241,7 +243,8 @@ class IndustrySectorInline(TabularInline):
 
 
 @admin.register(Industry)
-class IndustryAdmin(ModelAdmin):
+class IndustryAdmin(CsvAdmin):
+    resource_classes = [IndustryResource]
     list_display = ["name", "slug", "is_active"]
     search_fields = ["name"]
     prepopulated_fields = {"slug": ["name"]}
@@ -249,7 +252,8 @@ class IndustryAdmin(ModelAdmin):
 
 
 @admin.register(IndustrySector)
-class IndustrySectorAdmin(ModelAdmin):
+class IndustrySectorAdmin(CsvAdmin):
+    resource_classes = [IndustrySectorResource]
     list_display = ["name", "industry", "slug", "is_active"]
     list_filter = ["industry", "is_active"]
     list_select_related = ["industry"]

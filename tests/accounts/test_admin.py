@@ -1,9 +1,21 @@
 """What staff do with accounts and people."""
 
+import io
+
 import pytest
+from django.contrib.auth.models import Permission
 from rest_framework.test import APIClient
 
-from apps.accounts.models import ApiKey, AuditRecord, LimitCounter, LoginSession, Site, User
+from apps.accounts.models import (
+    ApiKey,
+    AuditRecord,
+    Industry,
+    IndustrySector,
+    LimitCounter,
+    LoginSession,
+    Site,
+    User,
+)
 from apps.accounts.services.keys import api_key_create
 from apps.billing.services.ledger import credits_adjust
 from apps.core.models import Job
@@ -117,3 +129,63 @@ def test_keys_are_revoked_here(staff, alice):
     staff.post("/admin/accounts/apikey/", {"action": "revoke", "_selected_action": [made["id"]]})
     assert client.get("/api/v1/auth/sites/").status_code == 401
     assert ApiKey.objects.get().revoked_at
+
+
+def csv_of(answer) -> str:
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return body.decode("utf-8-sig")
+
+
+def upload(staff, model: str, text: str):
+    """The two steps of an import: look, then confirm. Answers the page that shows, and the one after confirming."""
+    url = f"/admin/accounts/{model}/import/"
+    file = io.BytesIO(text.encode())
+    file.name = "file.csv"
+    shown = staff.post(url, {"import_file": file, "format": "0", "resource": ""})
+    if shown.status_code != 200 or "confirm_form" not in shown.context:
+        return shown, None
+    confirm = shown.context["confirm_form"].initial
+    return shown, staff.post(f"/admin/accounts/{model}/process_import/", {**confirm, "resource": ""})
+
+
+def test_the_catalogue_comes_in_by_its_templates_and_goes_out(staff):
+    for model in ("industry", "industrysector"):
+        template = csv_of(staff.get(f"/admin/accounts/{model}/csv-template/"))
+        shown, stored = upload(staff, model, template)
+        assert shown.status_code == 200 and stored.status_code == 302, shown.content.decode()[:3000]
+    sector = IndustrySector.objects.get(slug="coffee-tea")
+    assert sector.industry.name == "Food & Drink" and sector.is_active
+    for model in ("industry", "industrysector"):
+        out = csv_of(staff.post(f"/admin/accounts/{model}/export/", {"format": "0", "resource": ""}))
+        assert "food-drink" in out and out.startswith("slug,")
+        upload(staff, model, out)
+    assert Industry.objects.count() == IndustrySector.objects.count() == 1
+
+
+def test_a_wrong_catalogue_stores_nothing(staff):
+    for text in (
+        "slug,industry,name\ntea,nowhere,Tea\n",
+        "slug,name\nno slug!,x\n",
+        "slug,name\n,x\n",
+        "name\nx\n",
+        "\x00",
+    ):
+        shown, stored = upload(staff, "industrysector", text)
+        assert shown.status_code == 200 and stored is None, text
+    assert not IndustrySector.objects.exists()
+
+
+def test_formulas_do_not_leave(staff):
+    Industry.objects.create(name="=cmd()", slug="x")
+    out = csv_of(staff.post("/admin/accounts/industry/export/", {"format": "0", "resource": ""}))
+    assert ",=cmd" not in out
+
+
+def test_who_may_only_look_imports_nothing(client):
+    user = UserFactory(account=None, is_staff=True, email="reader@example.com")
+    user.user_permissions.add(Permission.objects.get(codename="view_industry"))
+    client.force_login(user)
+    assert client.get("/admin/accounts/industry/").status_code == 200
+    for path in ("import", "csv-template"):
+        assert client.get(f"/admin/accounts/industry/{path}/").status_code == 403
+    assert client.get("/admin/accounts/industry/export/").status_code == 200
