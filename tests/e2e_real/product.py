@@ -176,7 +176,7 @@ class Product:
             folder = (
                 json.loads((self.data / "state.json").read_text())["postgres_dir"] or self.data / "postgres"
             )
-            lines = (Path(folder) / "postmaster.pid").read_text().splitlines()
+            lines = (Path(folder) / "data" / "postmaster.pid").read_text().splitlines()
             return [int(lines[0])]
         mark = f"IGNY8_PROGRAM={program}@{self.data}".encode()
         found = []

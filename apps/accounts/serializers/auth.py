@@ -3,16 +3,17 @@ from django.contrib.auth.password_validation import validate_password
 from rest_framework import serializers
 
 from apps.accounts.models import Account, User
+from apps.core.rows import RowSerializer
 
 
-class AccountSerializer(serializers.ModelSerializer):
+class AccountSerializer(RowSerializer):
     class Meta:
         model = Account
         fields = ["id", "name", "status", "created_at"]
         read_only_fields = ["status"]
 
 
-class UserSerializer(serializers.ModelSerializer):
+class UserSerializer(RowSerializer):
     class Meta:
         model = User
         fields = ["id", "email", "first_name", "last_name", "role", "all_sites", "is_active", "email_verified_at",

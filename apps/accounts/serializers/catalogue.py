@@ -6,6 +6,7 @@ from rest_framework.validators import UniqueTogetherValidator
 
 from apps.accounts.models import ApiKey, Industry, IndustrySector, Plan, Sector, Site
 from apps.accounts.serializers.fields import a_language, a_timezone
+from apps.core.rows import RowSerializer
 from apps.core.serializers import IdRelatedField, IdsField, TenantSerializer
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -14,20 +15,20 @@ HOST = re.compile(
 )
 
 
-class PlanSerializer(serializers.ModelSerializer):
+class PlanSerializer(RowSerializer):
     class Meta:
         model = Plan
         fields = ["id", "name", "slug", "price", "currency", "monthly_credits", "rolls_over", "max_sites", "max_users",
                   "max_keywords", "max_content", "max_images"]  # fmt: skip
 
 
-class IndustrySectorSerializer(serializers.ModelSerializer):
+class IndustrySectorSerializer(RowSerializer):
     class Meta:
         model = IndustrySector
         fields = ["id", "name", "slug", "description"]
 
 
-class IndustrySerializer(serializers.ModelSerializer):
+class IndustrySerializer(RowSerializer):
     sectors = IndustrySectorSerializer(many=True)
 
     class Meta:
@@ -105,7 +106,7 @@ class SectorSerializer(TenantSerializer):
         return attrs
 
 
-class ApiKeySerializer(serializers.ModelSerializer):
+class ApiKeySerializer(RowSerializer):
     class Meta:
         model = ApiKey
         fields = ["id", "name", "prefix", "created_at", "last_used_at", "revoked_at"]
