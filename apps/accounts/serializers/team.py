@@ -3,10 +3,11 @@ from rest_framework import serializers
 from apps.accounts.models import Account, Invitation, Site, SiteAccess, Subscription, User
 from apps.accounts.serializers.catalogue import PlanSerializer
 from apps.accounts.serializers.fields import a_country, a_language, a_timezone
+from apps.core.rows import RowSerializer
 from apps.core.serializers import IdsField, TenantRelatedField, TenantSerializer
 
 
-class UserEditSerializer(serializers.ModelSerializer):
+class UserEditSerializer(RowSerializer):
     """A user of the account, as owners and admins see and change them."""
 
     class Meta:
