@@ -38,6 +38,12 @@ class SubscriptionInline(TabularInline):
     model = Subscription
     extra = 0
     fields = ["plan", "status", "anchor"]
+    # An account without a plan can do nothing, not even say so.
+    min_num = 1
+    can_delete = False
+
+    def get_formset(self, request, obj=None, **kwargs):
+        return super().get_formset(request, obj, validate_min=True, **kwargs)
 
 
 class UserPanel(Panel):
@@ -65,7 +71,7 @@ class AccountAdmin(ModelAdmin):
         (
             "On invoices",
             {
-                "classes": ["tab"],
+                "classes": ["collapse"],
                 "fields": [
                     "tax_id",
                     "billing_name",
@@ -94,7 +100,7 @@ class AccountAdmin(ModelAdmin):
 
     @display(description="Balance", ordering="credits")
     def balance(self, account: Account) -> str:
-        return f"{account.credits or 0:,} credits"
+        return "no movement yet" if account.credits is None else f"{account.credits:,} credits"
 
     def has_delete_permission(self, request, obj=None) -> bool:
         # An account that ends is closed: its invoices stay.

@@ -8,8 +8,8 @@ from apps.accounts.models import Industry, IndustrySector
 
 class CatalogueResource(resources.ModelResource):
     def before_import_row(self, row: dict, **kwargs) -> None:
-        if row.get("is_active", "") == "":
-            row["is_active"] = "1"
+        if row.get("is_active") == "":
+            del row["is_active"]
 
 
 class IndustryResource(CatalogueResource):

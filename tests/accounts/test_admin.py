@@ -7,6 +7,7 @@ from django.contrib.auth.models import Permission
 from rest_framework.test import APIClient
 
 from apps.accounts.models import (
+    Account,
     ApiKey,
     AuditRecord,
     Industry,
@@ -14,13 +15,14 @@ from apps.accounts.models import (
     LimitCounter,
     LoginSession,
     Site,
+    Subscription,
     User,
 )
 from apps.accounts.services.keys import api_key_create
 from apps.billing.services.ledger import credits_adjust
 from apps.core.models import Job
 from tests.conftest import client_of
-from tests.factories import SiteFactory, UserFactory
+from tests.factories import PlanFactory, SiteFactory, UserFactory
 from tests.factories.accounts import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +60,22 @@ def test_an_accounts_page_tells_all_of_it(staff, alice, django_assert_max_num_qu
         "it was full",
     ):
         assert part in text, part
+
+
+def test_an_account_made_by_hand_has_a_plan(staff):
+    url = "/admin/accounts/account/add/"
+    form = {"name": "By hand", "status": "active", "timezone": "UTC", "locale": "en"}
+    formsets = [a.formset for a in staff.get(url).context["inline_admin_formsets"]]
+    for formset in formsets:
+        counts = formset.management_form.initial
+        form |= {f"{formset.prefix}-{name}": count for name, count in counts.items()}
+    assert staff.post(url, form).status_code == 200 and not Account.objects.exists()
+    first = f"{formsets[0].prefix}-0"
+    form |= {f"{first}-plan": PlanFactory().pk, f"{first}-status": "active"}
+    form |= {f"{first}-anchor_0": "2026-01-31", f"{first}-anchor_1": "09:00"}
+    answer = staff.post(url, form)
+    assert answer.status_code == 302, answer.context["errors"]
+    assert Subscription.objects.get().account.name == "By hand"
 
 
 def test_acting_as_a_user_leaves_a_record_and_ends(staff, member, alice):
@@ -160,6 +178,14 @@ def test_the_catalogue_comes_in_by_its_templates_and_goes_out(staff):
         assert "food-drink" in out and out.startswith("slug,")
         upload(staff, model, out)
     assert Industry.objects.count() == IndustrySector.objects.count() == 1
+
+
+def test_a_file_without_the_column_wakes_nothing(staff):
+    Industry.objects.create(name="Tea", slug="tea", is_active=False, description="kept")
+    for text in ("slug,name\ntea,Tea 2\n", "slug,name,is_active\ntea,Tea 3,\n"):
+        assert upload(staff, "industry", text)[1].status_code == 302
+    tea = Industry.objects.get()
+    assert (tea.name, tea.is_active, tea.description) == ("Tea 3", False, "kept")
 
 
 def test_a_wrong_catalogue_stores_nothing(staff):

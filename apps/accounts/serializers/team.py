@@ -127,7 +127,7 @@ class AccountSettingsSerializer(serializers.ModelSerializer):
 class StaffUserSerializer(serializers.ModelSerializer):
     """An account as staff see it in their list."""
 
-    credits = serializers.IntegerField(help_text="What can be spent now.")
+    credits = serializers.IntegerField(help_text="After the account's last movement.")
     plan = serializers.CharField(allow_null=True, help_text="The plan's slug.")
     owner_email = serializers.EmailField(allow_null=True)
     users = serializers.IntegerField(source="user_count", help_text="How many.")
