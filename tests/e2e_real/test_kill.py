@@ -22,12 +22,12 @@ PROGRESS = "SELECT count(*)::int FROM automation_runitem WHERE state = 'done'"
 
 
 @pytest.mark.timeout(600 + 20 * KILLS)
-def test_nothing_is_lost_doubled_or_paid_twice(tmp_path, wordpress, llm, capsys):
+def test_nothing_is_lost_doubled_or_paid_twice(wordpress, llm, capsys):
     chance = random.Random(int(os.environ.get("SEED", "20261123")))
     environment = llm.environment
     environment["OUTBOUND_ALLOW_PRIVATE"] += f",{wordpress.address}"
     kills, articles, longest = dict.fromkeys(PROGRAMS, 0), 0, 0.0
-    with running(tmp_path, environment) as product:
+    with running(environment) as product:
         site = product.connected_site(wordpress)
         while sum(kills.values()) < KILLS:
             articles += ARTICLES
