@@ -65,6 +65,17 @@ def test_a_weak_new_password_uses_nothing_up(alice, inbox):
     assert fresh().post(CONFIRM, {"token": token, "new_password": NEW}).status_code == 200
 
 
+def test_nobodys_mailbox_is_flooded(alice, inbox):
+    for _ in range(12):
+        fresh().post(RESET, {"email": alice.user.email})
+    inbox.run_jobs()
+    assert len(mail.outbox) == 10
+    RateCounter.objects.filter(key__startswith="mail:").update(window=0)
+    fresh().post(RESET, {"email": alice.user.email})
+    inbox.run_jobs()
+    assert len(mail.outbox) == 11
+
+
 @pytest.mark.parametrize("body", [{}, {"email": "x"}, {"email": None}, {"email": "a\x00b@example.com"}])
 def test_odd_resets(anonymous, body):
     assert anonymous.post(RESET, body).status_code == 400

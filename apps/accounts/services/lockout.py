@@ -22,6 +22,9 @@ RETURNING key, hits, ("window" + %s) * 60 - extract(epoch FROM clock_timestamp()
 """
 
 
+MAILS_AN_HOUR = 10
+
+
 class LockedOut(AppError):
     status = 429
     code = "RATE_LIMITED"
@@ -41,6 +44,19 @@ def _keys(email: str, address: str) -> tuple[str, str]:
     return f"login:{who}:{where}", f"login:{who}"
 
 
+def _count(keys: list[str], minutes: int) -> dict[str, tuple[int, float]]:
+    """Counts each key once more: how often it came in its minutes, and the seconds until they end."""
+    with connection.cursor() as cursor:
+        cursor.execute(ATTEMPT, [keys, minutes, minutes, minutes])
+        return {key: (hits, float(wait)) for key, hits, wait in cursor.fetchall()}
+
+
+def mailed_too_often(*, email: str) -> bool:
+    """Counts a mail that somebody asked for to an address, which may be a stranger's: ten an hour are enough."""
+    key = "mail:" + _keys(email, "")[1]
+    return _count([key], 60)[key][0] > MAILS_AN_HOUR
+
+
 def attempt_take(*, email: str, address: str) -> None:
     """Counts an attempt of an address on a user, who need not exist. Raises LockedOut.
 
@@ -48,10 +64,7 @@ def attempt_take(*, email: str, address: str) -> None:
     times that.
     """
     pair, user = _keys(email, address)
-    minutes = settings.LOGIN_LOCK_MINUTES
-    with connection.cursor() as cursor:
-        cursor.execute(ATTEMPT, [[pair, user], minutes, minutes, minutes])
-        rows = {key: (hits, wait) for key, hits, wait in cursor.fetchall()}
+    rows = _count([pair, user], settings.LOGIN_LOCK_MINUTES)
     for key, limit in ((pair, settings.LOGIN_ATTEMPTS), (user, settings.LOGIN_ATTEMPTS * 10)):
         hits, wait = rows[key]
         if hits > limit:

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from apps.accounts.models import Account, Invitation, User
 from apps.accounts.services.links import HOURS, link_url
+from apps.accounts.services.lockout import mailed_too_often
 from apps.core.jobs import job_start
 from apps.core.mail import mail_send
 from apps.core.queues import Queue
@@ -81,17 +82,26 @@ MAILS: dict[str, Callable[[dict], Mail | None]] = {
 }
 
 
+# Nobody asked for these: they warn, and always go.
+NOTICES = ("changed", "password")
+
+
 def mail_queue(*, name: str, account_id: int, **payload) -> None:
     """A job sends it, after the caller's transaction."""
     job_start(kind="mail.send", account_id=account_id, payload={"mail": name, **payload})
 
 
 def mail_deliver(*, payload: dict) -> bool:
-    """Sends the mail of a job; False when there is nothing to say any more. Raises what `mail_send` does."""
-    mail = MAILS[payload["mail"]](payload)
-    if mail is not None:
-        mail_send(to=mail.to, template=payload["mail"], context=mail.context)
-    return mail is not None
+    """Sends the mail of a job. Raises what `mail_send` does.
+
+    False: there is nothing to say any more, or the address got too many that somebody asked for.
+    """
+    name = payload["mail"]
+    mail = MAILS[name](payload)
+    if mail is None or (name not in NOTICES and mailed_too_often(email=mail.to)):
+        return False
+    mail_send(to=mail.to, template=name, context=mail.context)
+    return True
 
 
 def user_mail(*, name: str, user: User, **payload) -> None:
