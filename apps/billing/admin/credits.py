@@ -23,6 +23,7 @@ from apps.billing.models import (
 from apps.billing.services.ledger import credits_adjust
 from apps.billing.services.prices import price_set
 from apps.billing.services.refunds import credits_refund
+from apps.core.admin import Panel, ReadOnly
 from apps.core.errors import AppError
 
 MOST = 10**9
@@ -60,21 +61,21 @@ class ConfirmForm(BaseDialogForm):
     """Asks before it is done; so it is done by a POST of this page, and by no link."""
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(ReadOnly, ModelAdmin):
     list_select_related = ["account"]
     list_filter_submit = False
 
     def has_read_permission(self, request, object_id=None) -> bool:
         return self.has_view_permission(request)
 
-    def has_add_permission(self, request) -> bool:
-        return False
 
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
+class EntryPanel(Panel):
+    model = CreditEntry
+    verbose_name_plural = "ledger"
+    fields = ["created_at", "kind", "amount", "balance_after", "operation", "reference", "note"]
 
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
+
+admin.site.get_model_admin(Account).inlines.append(EntryPanel)
 
 
 class AdjustForm(BaseDialogForm):

@@ -7,11 +7,12 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.services.team import verified_only
 from apps.billing.models import CreditPackage, Invoice, Payment, PaymentMethod
 from apps.billing.serializers.invoices import (
     AvailableMethodSerializer,
@@ -37,12 +38,6 @@ from apps.core.parsers import StrictJSONParser
 from apps.core.viewsets import DestroyMixin, TenantMixin, TenantReadViewSet
 
 MAX_KEY = 60
-
-
-def verified_only(request) -> None:
-    """Until the address is verified all goes but inviting and paying."""
-    if getattr(request.user, "email_verified_at", None) is None:
-        raise PermissionDenied("Verify your e-mail address before you pay: follow the link that we sent you.")
 
 
 def checkout(tenant, invoice: Invoice, method: str) -> dict:
@@ -83,7 +78,7 @@ class CreditPackageViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
         """Buy a package. The credits come when the invoice is paid. With `Idempotency-Key` a repeat buys once."""
         serializer = MethodNameSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        verified_only(request)
+        verified_only(user=request.user, what="pay")
         if serializer.validated_data["payment_method"] == "stripe" and not settings.STRIPE_SECRET_KEY:
             raise StripeMissing
         key = request.headers.get("Idempotency-Key") or uuid4().hex
@@ -131,7 +126,7 @@ class InvoiceViewSet(TenantReadViewSet):
     def pay(self, request, pk=None):
         """Begin to pay an invoice, or take up a payment that was begun."""
         invoice, method = self.get_object(), self.validated(MethodNameSerializer)["payment_method"]
-        verified_only(request)
+        verified_only(user=request.user, what="pay")
         found = checkout(self.tenant, invoice, method)
         return Response(CheckoutSerializer(found, context=self.get_serializer_context()).data)
 
@@ -178,7 +173,7 @@ class PaymentViewSet(TenantMixin, mixins.ListModelMixin, viewsets.GenericViewSet
     def manual(self, request):
         """Tell of a bank transfer; staff approve it when the money is there."""
         data = self.validated(ManualPaymentSerializer)
-        verified_only(request)
+        verified_only(user=request.user, what="pay")
         payment = payment_begin(
             account_id=self.tenant.account_id,
             invoice_id=data["invoice_id"].pk,
@@ -211,7 +206,7 @@ class PaymentMethodViewSet(
     search_fields = ["brand", "last4"]
 
     def perform_create(self, serializer):
-        verified_only(self.request)
+        verified_only(user=self.request.user, what="pay")
         data = serializer.validated_data
         account_id, is_default = self.tenant.account_id, data["is_default"]
         serializer.instance = (
@@ -249,7 +244,7 @@ class PlanChangeView(TenantMixin, APIView):
     @extend_schema(request=PlanIdSerializer, responses=PlanChangeSerializer)
     def post(self, request):
         """Move to a plan: a dearer one when its invoice is paid, a cheaper one at the end of what is paid."""
-        verified_only(request)
+        verified_only(user=request.user, what="pay")
         serializer = PlanIdSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = serializer.validated_data
