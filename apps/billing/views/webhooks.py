@@ -1,12 +1,12 @@
 from drf_spectacular.utils import OpenApiTypes, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.billing.clients.stripe import BadSignature
 from apps.billing.services.stripe import event_receive
+from apps.core.errors import Invalid
 
 
 class ReceivedSerializer(serializers.Serializer):
@@ -27,7 +27,8 @@ class StripeWebhookView(APIView):
         try:
             event = event_receive(body=request.body, signature=request.headers.get("Stripe-Signature", ""))
         except BadSignature:
-            raise PermissionDenied(
-                "The signature does not fit: set STRIPE_WEBHOOK_SECRETS to this endpoint's signing secret."
+            raise Invalid(
+                "Stripe-Signature",
+                "It does not fit: set STRIPE_WEBHOOK_SECRETS to this endpoint's signing secret.",
             ) from None
         return Response({"received": event.pk})
