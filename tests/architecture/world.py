@@ -76,12 +76,12 @@ def make_world(name: str) -> World:
     )
     add(CreditUsage, operation="idea", reference=secret, site=site, model=secret)
     add(SiteSettings, site=site)
-    integration = add(
+    add(
         SiteIntegration,
         site=site,
-        site_url=f"https://{secret}.example.com",
+        base_url=f"https://{secret}.example.com",
         username=secret,
-        application_password=secret,
+        app_password=secret,
     )
     cluster = add(Cluster, site=site, sector=sector, name=secret)
     keyword = add(Keyword, site=site, sector=sector, cluster=cluster, keyword=secret, key=secret)
@@ -99,10 +99,11 @@ def make_world(name: str) -> World:
         html=f"<p>{secret}</p>",
     )
     add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
-    add(WordPressPost, integration=integration, content=content, external_id=1)
+    add(WordPressPost, site=site, place=secret, content=content, post_type="posts", external_id=1)
     add(
         WordPressMedium,
-        integration=integration,
+        site=site,
+        place=secret,
         sha256="0" * 64,
         external_id=2,
         url=f"https://{secret}/a.png",
