@@ -342,11 +342,14 @@ CELERY_BEAT_SCHEDULE = {
 # --- AI -----------------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", "")
+ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", "")
+ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", "")
 AI_TEXT_MODEL = env.str("AI_TEXT_MODEL", "")
 AI_IMAGE_MODEL = env.str("AI_IMAGE_MODEL", "")
 # Calls at a time to one provider, over all processes.
 AI_CONCURRENCY = {
     "openai": env.int("AI_CONCURRENCY_OPENAI", 16),
+    "anthropic": env.int("AI_CONCURRENCY_ANTHROPIC", 8),
     "offline": env.int("AI_CONCURRENCY_OFFLINE", 2),
 }
 AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
@@ -363,6 +366,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "ERROR"},
     },

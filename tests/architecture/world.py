@@ -11,6 +11,7 @@ from apps.automation.models import Run, RunItem, RunLog, RunStage
 from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLot, CreditUsage
 from apps.core.models import Job
 from apps.integration.models import SiteSettings
+from apps.intelligence.models import PromptVersion, ProviderSettings
 from apps.notifications.models import Notification
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord
@@ -75,6 +76,8 @@ def make_world(name: str) -> World:
     )
     add(CreditUsage, operation="idea", reference=secret, site=site, model=secret)
     add(SiteSettings, site=site)
+    add(ProviderSettings, kind="openai", api_key=secret, model=secret)
+    add(PromptVersion, prompt_type="content", version=1, template=f"{{title}} {secret}")
     cluster = add(Cluster, site=site, sector=sector, name=secret)
     keyword = add(Keyword, site=site, sector=sector, cluster=cluster, keyword=secret, key=secret)
     idea = add(ContentIdea, site=site, sector=sector, cluster=cluster, title=secret, primary_keyword=secret)

@@ -62,8 +62,8 @@ class Stage:
     work: Callable[[Work], dict]
     kind: str | None = None
 
-    def threads(self) -> int:
-        return concurrency(kind=self.kind) if self.kind else 1
+    def threads(self, account_id: int) -> int:
+        return concurrency(kind=self.kind, account_id=account_id) if self.kind else 1
 
 
 def _ids(queryset: QuerySet, *order: str) -> QuerySet:

@@ -50,7 +50,8 @@ def generation_check(*, account_id: int, task_ids: list[int]) -> None:
         if task_id := rows.order_by("pk").values_list("pk", flat=True).first():
             raise Conflict(f"Task {task_id} {problem}.")
     counted = Counter(tasks.values_list("word_count", flat=True))
-    needed = sum(_estimate(words) * n for words, n in counted.items())
+    model = model_choose(kind="text", account_id=account_id).model
+    needed = sum(_estimate(words, model) * n for words, n in counted.items())
     available = credits_balance(account_id=account_id)["available"]
     if needed > available:
         raise InsufficientCredits(needed, available)
@@ -83,7 +84,9 @@ def content_generate(
     try:
         credits_reserve(
             account_id=account_id,
-            amount=_estimate(task.word_count, testing),
+            amount=_estimate(
+                task.word_count, model_choose(kind="text", account_id=account_id, testing=testing).model
+            ),
             operation="content",
             reference=reference,
             user_id=user_id,
@@ -105,8 +108,8 @@ def content_generate(
         raise
 
 
-def _estimate(words: int, testing: bool = False) -> int:
-    return price_of(operation="content", words=words, model=model_choose(kind="text", testing=testing).model)
+def _estimate(words: int, model: str) -> int:
+    return price_of(operation="content", words=words, model=model)
 
 
 def _check_limit(account_id: int) -> None:
