@@ -178,6 +178,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", str(embedded.state_dir() / "static")).__str__()
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(embedded.state_dir() / "media"))
+# Below it system/health/ says that the disk is full.
+DISK_MIN_FREE_MB = env.int("DISK_MIN_FREE_MB", 512)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -335,6 +337,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=41, hour=3),
     },
     "core-cleanup": {"task": "apps.core.tasks.clean_up", "schedule": crontab(minute=17, hour=3)},
+    "workers-forget": {"task": "apps.system.tasks.forget_workers", "schedule": crontab(minute=29, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
 }

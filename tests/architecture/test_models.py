@@ -13,6 +13,7 @@ SHARED = {
     "accounts.IndustrySector": "the catalogue",
     "accounts.User": "has an account but is found by address before it is known; staff have none",
     "accounts.LoginSession": "belongs to a user; found by its id inside a signed token",
+    "system.Heartbeat": "of our own processes",
     "planner.SeedKeyword": "the library, shared by all",
     "billing.CreditPrice": "staff's prices",
     "intelligence.AIModel": "staff's list of models",

@@ -15,6 +15,7 @@ from apps.intelligence.models import PromptVersion, ProviderSettings
 from apps.notifications.models import Notification
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord
+from apps.system.models import AuthorProfile, ContentSettings
 from apps.writer.models import Content, Image, Task
 from tests.conftest import Actor, _actor
 
@@ -78,6 +79,8 @@ def make_world(name: str) -> World:
     add(SiteSettings, site=site)
     add(ProviderSettings, kind="openai", api_key=secret, model=secret)
     add(PromptVersion, prompt_type="content", version=1, template=f"{{title}} {secret}")
+    add(ContentSettings, key="publishing", values={"default_publish_status": secret})
+    add(AuthorProfile, site=site, name=secret, bio=secret)
     cluster = add(Cluster, site=site, sector=sector, name=secret)
     keyword = add(Keyword, site=site, sector=sector, cluster=cluster, keyword=secret, key=secret)
     idea = add(ContentIdea, site=site, sector=sector, cluster=cluster, title=secret, primary_keyword=secret)

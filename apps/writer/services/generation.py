@@ -21,11 +21,12 @@ from apps.core.errors import AppError, Conflict, NotFound
 from apps.core.jobs import JobCancelled, LeaseLost
 from apps.intelligence.services import TextResult, UpstreamFailed, model_choose, text_call
 from apps.planner.models import ContentIdea
+from apps.system.services.authors import author_of
+from apps.system.services.content_settings import content_settings
 from apps.writer.models import Content, Task
 from apps.writer.services.content import content_insert, names_clean, slug_of
 from apps.writer.services.html import cut, html_clean, words_count
 
-TONE = "clear and friendly"
 MAX_KEYWORDS = 200
 
 
@@ -168,6 +169,8 @@ def _inputs(task: Task) -> dict:
         task.keywords.order_by("-volume", "id").values("keyword", "volume", "intent")[:MAX_KEYWORDS]
     )
     planned = task.idea.primary_keyword if task.idea else ""
+    author = author_of(account_id=task.account_id, site_id=task.site_id)
+    wanted = content_settings(account_id=task.account_id, key="content_generation")
     return {
         "title": task.title,
         "structure": task.structure,
@@ -176,11 +179,12 @@ def _inputs(task: Task) -> dict:
         "keywords": keywords,
         "outline": task.outline,
         "word_count": task.word_count,
-        "tone": TONE,
+        "tone": (author and author.tone) or wanted["default_tone"],
         "language": task.site.language,
-        "include_faq": True,
+        "include_faq": wanted["include_faq"],
         "site_name": task.site.name,
         "sector": task.sector.name if task.sector else "",
+        "author": author.voice if author else "",
     }
 
 
