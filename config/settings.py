@@ -340,6 +340,7 @@ CELERY_BEAT_SCHEDULE = {
     "workers-forget": {"task": "apps.system.tasks.forget_workers", "schedule": crontab(minute=29, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
+    "publish-tidy": {"task": "apps.publisher.tasks.tidy_posts", "schedule": 300.0},
 }
 
 # --- AI -----------------------------------------------------------------------------------------------------------

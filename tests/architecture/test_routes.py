@@ -16,6 +16,7 @@ EXTRA = {
     "GET /api/v1/system/prompts/{}/versions/": "the history that `reset` goes back over",
     "GET /api/v1/system/settings/integrations/anthropic/": "a second provider of texts, set as OpenAI is",
     "PUT /api/v1/system/settings/integrations/anthropic/": "the same",
+    "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
 }
 
