@@ -90,11 +90,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.core.middleware.ApiMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "apps.core.browser.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "apps.core.browser.AuthenticationMiddleware",
+    "apps.core.browser.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -201,6 +201,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["apps.core.permissions.TenantPermission"],
     "DEFAULT_THROTTLE_CLASSES": ["apps.core.ratelimit.ScopedRateLimit"],
     "DEFAULT_RENDERER_CLASSES": ["apps.core.renderers.EnvelopeRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.core.renderers.JsonNegotiation",
     "DEFAULT_PARSER_CLASSES": ["apps.core.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "apps.core.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": [
@@ -254,6 +255,7 @@ SPECTACULAR_SETTINGS = {
         "ImageKind": "apps.writer.models.Image.Kind",
         "PublishingStatus": "apps.publisher.models.PublishingRecord.Status",
         "JobStates": "apps.core.models.Job.State",
+        "NotificationType": "apps.notifications.models.Notification.Type",
         "EntryKind": "apps.billing.models.CreditEntry.Kind",
     },
 }

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,10 +42,6 @@ class Product:
             "WORKER_CONCURRENCY": "2",
             **environment,
         }
-        # PostgreSQL of a root's run works as another user, who must get there.
-        for folder in (data, *data.parents):
-            if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
-                folder.chmod(0o755)
         (data / "demo.done").touch()
         self.log = (data / "serve.log").open("w+")
         self.server: subprocess.Popen | None = None
@@ -176,7 +173,7 @@ class Product:
             folder = (
                 json.loads((self.data / "state.json").read_text())["postgres_dir"] or self.data / "postgres"
             )
-            lines = (Path(folder) / "postmaster.pid").read_text().splitlines()
+            lines = (Path(folder) / "data" / "postmaster.pid").read_text().splitlines()
             return [int(lines[0])]
         mark = f"IGNY8_PROGRAM={program}@{self.data}".encode()
         found = []
@@ -197,10 +194,14 @@ class Product:
 
 
 @contextlib.contextmanager
-def running(data: Path, environment: dict[str, str]) -> Iterator[Product]:
-    product = Product(data, environment)
-    try:
-        product.start()
-        yield product
-    finally:
-        product.stop()
+def running(environment: dict[str, str]) -> Iterator[Product]:
+    """The product on data of its own, which end with it."""
+    # Not below pytest's folder: PostgreSQL of a root's run works as another user, and pytest locks others out.
+    with tempfile.TemporaryDirectory(prefix="igny8-e2e-") as folder:
+        Path(folder).chmod(0o755)
+        product = Product(Path(folder), environment)
+        try:
+            product.start()
+            yield product
+        finally:
+            product.stop()

@@ -8,10 +8,10 @@ from tests.e2e_real.product import running
 
 
 @pytest.mark.timeout(900)
-def test_written_published_and_read_back(tmp_path, wordpress, llm, capsys):
+def test_written_published_and_read_back(wordpress, llm, capsys):
     environment = llm.environment
     environment["OUTBOUND_ALLOW_PRIVATE"] += f",{wordpress.address}"
-    with running(tmp_path, environment) as product:
+    with running(environment) as product:
         site = product.connected_site(wordpress)
         run = product.run_begin(site, articles=22)
         product.run_end(run, seconds=400)

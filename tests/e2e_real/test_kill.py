@@ -22,12 +22,12 @@ PROGRESS = "SELECT count(*)::int FROM automation_runitem WHERE state = 'done'"
 
 
 @pytest.mark.timeout(600 + 20 * KILLS)
-def test_nothing_is_lost_doubled_or_paid_twice(tmp_path, wordpress, llm, capsys):
+def test_nothing_is_lost_doubled_or_paid_twice(wordpress, llm, capsys):
     chance = random.Random(int(os.environ.get("SEED", "20261123")))
     environment = llm.environment
     environment["OUTBOUND_ALLOW_PRIVATE"] += f",{wordpress.address}"
     kills, articles, longest = dict.fromkeys(PROGRAMS, 0), 0, 0.0
-    with running(tmp_path, environment) as product:
+    with running(environment) as product:
         site = product.connected_site(wordpress)
         while sum(kills.values()) < KILLS:
             articles += ARTICLES
@@ -39,21 +39,24 @@ def test_nothing_is_lost_doubled_or_paid_twice(tmp_path, wordpress, llm, capsys)
 
 
 def _killed(product, run: int, kills: dict, chance: random.Random) -> float:
-    """Kills at random until the run has ended or there were enough. Returns the longest time without progress."""
-    done, since, longest, again = product.one(PROGRESS), time.monotonic(), 0.0, 0.0
+    """Kills at random until the run has ended or there were enough: the next one when the work goes on after the last.
+    Returns the longest time without progress."""
+    done, since, longest = product.one(PROGRESS), time.monotonic(), 0.0
+    again: float | None = None
     while True:
         status, error = product.rows(f"SELECT status, error_message FROM automation_run WHERE id = {run}")[0]
         if status not in ("pending", "running"):
             assert status == "completed", (status, error)
             return longest
         now, count = time.monotonic(), product.one(PROGRESS)
-        if count != done:
-            done, since = count, now
         longest = max(longest, now - since)
         assert now - since < STANDSTILL, f"no progress for {now - since:.0f} s; {kills}"
-        # Not before there is something to interrupt, and with time between two for the work to go on.
-        if sum(kills.values()) < KILLS and now > again and done > 1:
+        if count != done:
+            done, since = count, now
+            if again is None and done > 1:  # stage 1 is one item, and takes its time
+                again = now + chance.uniform(0.0, 4.0)
+        if again is not None and now >= again and sum(kills.values()) < KILLS:
             program = chance.choice(PROGRAMS)
             kills[program] += product.kill(program, chance)
-            again = now + chance.uniform(0.5, 6.0)
-        time.sleep(0.2)
+            again = None
+        time.sleep(0.1)
