@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from apps.automation.models import Run, RunItem
+from apps.automation.services.stages import STAGES
+from apps.automation.services.telling import stage_tell
 from apps.notifications.models import Notification
 from tests.factories import IndustrySectorFactory, SiteFactory
+from tests.factories.writer import ContentFactory
 
 pytestmark = pytest.mark.django_db
 APPS = Path(__file__).resolve().parents[2] / "apps"
@@ -49,3 +53,42 @@ def test_the_first_sector_sets_a_site_up_and_the_second_does_not(alice, run_jobs
         assert alice.client.post("/api/v1/auth/sectors/", body).status_code == 201
         run_jobs()
         assert len(told(alice, "site_setup_complete")) == 1
+
+
+def test_prompts_that_could_not_be_made_are_told_as_such(alice, run_jobs, settings):
+    settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "not a key", "https://llm.example.com/v1"
+    settings.AI_TEXT_MODEL = "m"
+    content = ContentFactory(site=alice.site)
+    alice.client.post(f"/api/v1/writer/content/{content.pk}/generate_images/", {})
+    [job] = run_jobs()
+    assert job.state == "failed"
+    [note] = told(alice, "ai_prompts_failed")
+    assert note.severity == "error" and note.user_id == alice.user.pk
+    assert not told(alice, "ai_images_failed")
+
+
+def test_the_stages_of_a_run_are_told_once_each(alice):
+    run = Run.objects.create(account=alice.account, site=alice.site)
+    states = {1: ["done"], 2: ["done", "failed"], 3: ["done"], 4: ["failed", "failed"], 5: [], 6: ["done"]}
+    for stage, outcomes in states.items():
+        for n, state in enumerate(outcomes):
+            item = {"run": run, "stage": stage, "object_id": n + 1, "state": state, "credits": 2}
+            RunItem.objects.create(account=alice.account, **item)
+    for _ in range(2):
+        counts = [stage_tell(run=run, stage=stage) for stage in STAGES]
+    assert counts[:4] == [(1, 0), (1, 1), (1, 0), (0, 2)]
+    notes = Notification.objects.filter(account=alice.account).order_by("pk")
+    assert [(n.notification_type, n.severity) for n in notes] == [
+        ("ai_cluster_complete", "success"),
+        ("ai_ideas_complete", "warning"),
+        ("ai_content_failed", "error"),
+        ("ai_images_complete", "success"),
+    ]
+    assert notes[1].metadata == {
+        "run_id": run.pk,
+        "site_id": alice.site.pk,
+        "count": 1,
+        "failed": 1,
+        "credits": 4,
+    }
+    assert notes[0].site_id == alice.site.pk
