@@ -1,6 +1,7 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
+from apps.core.admin import ReadOnly
 from apps.core.fields import masked
 from apps.intelligence.models import AIModel, PromptVersion, ProviderSettings
 
@@ -22,23 +23,9 @@ class AIModelAdmin(ModelAdmin):
     search_fields = ["name"]
 
 
-class LookedAt(ModelAdmin):
-    """What accounts set: staff look at it."""
-
-    list_select_related = ["account"]
-
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
-
-
 @admin.register(ProviderSettings)
-class ProviderSettingsAdmin(LookedAt):
+class ProviderSettingsAdmin(ReadOnly, ModelAdmin):
+    list_select_related = ["account"]
     list_display = ["account", "kind", "enabled", "key", "base_url", "model", "updated_at"]
     list_filter = ["kind", "enabled"]
     search_fields = ["account__name", "base_url", "model"]
@@ -51,7 +38,7 @@ class ProviderSettingsAdmin(LookedAt):
 
 
 @admin.register(PromptVersion)
-class PromptVersionAdmin(LookedAt):
+class PromptVersionAdmin(ReadOnly, ModelAdmin):
     list_display = ["account", "prompt_type", "version", "created_by", "created_at"]
     list_filter = ["prompt_type"]
     list_select_related = ["account", "created_by"]

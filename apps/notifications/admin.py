@@ -1,24 +1,12 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
+from apps.core.admin import ReadOnly
 from apps.notifications.models import Notification, NotificationPreference
 
 
-class LookedAt(ModelAdmin):
-    """What accounts were told, and how they want to be: staff look at it."""
-
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
-
-
 @admin.register(Notification)
-class NotificationAdmin(LookedAt):
+class NotificationAdmin(ReadOnly, ModelAdmin):
     list_display = ["created_at", "account", "user", "notification_type", "severity", "title", "is_read"]
     list_filter = ["notification_type", "severity", "is_read"]
     list_select_related = ["account", "user"]
@@ -27,7 +15,7 @@ class NotificationAdmin(LookedAt):
 
 
 @admin.register(NotificationPreference)
-class NotificationPreferenceAdmin(LookedAt):
+class NotificationPreferenceAdmin(ReadOnly, ModelAdmin):
     list_display = ["user", "notification_type", "in_app", "mail"]
     list_filter = ["notification_type", "in_app", "mail"]
     list_select_related = ["user"]
