@@ -11,9 +11,11 @@ from apps.automation.models import Run, RunItem, RunLog, RunStage
 from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLot, CreditUsage
 from apps.core.models import Job
 from apps.integration.models import SiteIntegration, SiteSettings
-from apps.notifications.models import Notification
+from apps.intelligence.models import PromptVersion, ProviderSettings
+from apps.notifications.models import Notification, NotificationPreference
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
+from apps.system.models import AuthorProfile, ContentSettings
 from apps.writer.models import Content, Image, Task
 from tests.conftest import Actor, _actor
 
@@ -67,7 +69,15 @@ def make_world(name: str) -> World:
         state="failed",
         error=secret,
     )
-    add(Notification, notification_type="system_info", severity="info", title=secret, message=secret)
+    add(
+        Notification,
+        site=site,
+        notification_type="system_info",
+        severity="info",
+        title=secret,
+        message=secret,
+    )
+    add(NotificationPreference, user=actor.user, notification_type="system_info")
     add(CreditBalance, balance=1000, next_event_at=now + timezone.timedelta(days=20))
     add(CreditLot, kind="adjustment", amount=1000, remaining=1000, reference=secret)
     add(CreditEntry, amount=1000, balance_after=1000, kind="grant", reference=secret, note=secret)
@@ -76,6 +86,10 @@ def make_world(name: str) -> World:
     )
     add(CreditUsage, operation="idea", reference=secret, site=site, model=secret)
     add(SiteSettings, site=site)
+    add(ProviderSettings, kind="openai", api_key=f"key-{secret}", model=secret)
+    add(PromptVersion, prompt_type="content", version=1, template=f"{{title}} {secret}")
+    add(ContentSettings, key="publishing", values={"default_publish_status": secret})
+    add(AuthorProfile, site=site, name=secret, bio=secret)
     add(
         SiteIntegration,
         site=site,
