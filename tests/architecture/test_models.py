@@ -17,7 +17,12 @@ SHARED = {
     "system.Heartbeat": "of our own processes",
     "planner.LibraryImport": "staff's files for the library",
     "planner.SeedKeyword": "the library, shared by all",
+    "billing.CreditPackage": "what staff offer to all",
     "billing.CreditPrice": "staff's prices",
+    "billing.CreditPriceChange": "the history of staff's prices",
+    "billing.InvoiceSeries": "counts the seller's papers, whoever they are for",
+    "billing.StripeEvent": "is stored before it is known whose it is",
+    "billing.TaxRate": "staff's rates by country",
     "intelligence.AIModel": "staff's list of models",
     "integration.DefaultSettings": "staff's defaults",
 }
