@@ -188,6 +188,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", str(embedded.state_dir() / "static")).__str__()
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(embedded.state_dir() / "media"))
+# Below it system/health/ says that the disk is full.
+DISK_MIN_FREE_MB = env.int("DISK_MIN_FREE_MB", 512)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -271,6 +273,7 @@ SPECTACULAR_SETTINGS = {
         "ImageKind": "apps.writer.models.Image.Kind",
         "PublishingStatus": "apps.publisher.models.PublishingRecord.Status",
         "JobStates": "apps.core.models.Job.State",
+        "NotificationType": "apps.notifications.models.Notification.Type",
         "EntryKind": "apps.billing.models.CreditEntry.Kind",
         "PriceUnit": "apps.billing.models.CreditPrice.Unit",
         "InvoiceStatus": "apps.billing.models.Invoice.Status",
@@ -302,6 +305,16 @@ JOB_RENEW_SECONDS = env.float("JOB_RENEW_SECONDS", 5)
 JOB_SWEEP_SECONDS = env.float("JOB_SWEEP_SECONDS", 5)
 # kind -> the function that does it, the one that hears of its failure, and the queue (apps.core.queues.Queue).
 JOB_KINDS: dict[str, dict] = {
+    "notifications.digest": {
+        "run": "apps.notifications.tasks.run_digest",
+        "on_failed": "apps.notifications.tasks.digest_failed",
+        "queue": "default",
+    },
+    "notifications.site_setup": {
+        "run": "apps.notifications.tasks.run_site_setup",
+        "on_failed": "apps.notifications.tasks.site_setup_failed",
+        "queue": "default",
+    },
     "mail.send": {
         "run": "apps.accounts.tasks.run_mail",
         "on_failed": "apps.accounts.tasks.mail_failed",
@@ -398,6 +411,12 @@ CELERY_BEAT_SCHEDULE = {
     },
     "invitations-expire": {"task": "apps.accounts.tasks.expire_invitations", "schedule": 3600.0},
     "core-cleanup": {"task": "apps.core.tasks.clean_up", "schedule": crontab(minute=17, hour=3)},
+    "digests-start": {"task": "apps.notifications.tasks.start_digests", "schedule": crontab(minute=7)},
+    "notifications-forget": {
+        "task": "apps.notifications.tasks.forget_notifications",
+        "schedule": crontab(minute=53, hour=3),
+    },
+    "workers-forget": {"task": "apps.system.tasks.forget_workers", "schedule": crontab(minute=29, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
     "publish-tidy": {"task": "apps.publisher.tasks.tidy_posts", "schedule": 300.0},
@@ -406,11 +425,14 @@ CELERY_BEAT_SCHEDULE = {
 # --- AI -----------------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", "")
+ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", "")
+ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", "")
 AI_TEXT_MODEL = env.str("AI_TEXT_MODEL", "")
 AI_IMAGE_MODEL = env.str("AI_IMAGE_MODEL", "")
 # Calls at a time to one provider, over all processes.
 AI_CONCURRENCY = {
     "openai": env.int("AI_CONCURRENCY_OPENAI", 16),
+    "anthropic": env.int("AI_CONCURRENCY_ANTHROPIC", 8),
     "offline": env.int("AI_CONCURRENCY_OFFLINE", 2),
 }
 AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
@@ -427,6 +449,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "ERROR"},
     },

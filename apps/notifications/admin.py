@@ -2,7 +2,7 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin
 
 from apps.core.admin import ReadOnly
-from apps.notifications.models import Notification
+from apps.notifications.models import Notification, NotificationPreference
 
 
 @admin.register(Notification)
@@ -12,3 +12,11 @@ class NotificationAdmin(ReadOnly, ModelAdmin):
     list_select_related = ["account", "user"]
     search_fields = ["title", "message", "account__name"]
     date_hierarchy = "created_at"
+
+
+@admin.register(NotificationPreference)
+class NotificationPreferenceAdmin(ReadOnly, ModelAdmin):
+    list_display = ["user", "notification_type", "in_app", "mail"]
+    list_filter = ["notification_type", "in_app", "mail"]
+    list_select_related = ["user"]
+    search_fields = ["user__email"]

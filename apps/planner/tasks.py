@@ -100,7 +100,11 @@ def run_generate_ideas(run: JobRun) -> None:
     """Several clusters at a time. One that fails does not fail the others; what an execution before did, stays."""
     ids = run.payload["cluster_ids"]
     done, failed = work_side_by_side(
-        run, ids, partial(_ideas_of, run), workers=concurrency(kind="text"), verb="clusters"
+        run,
+        ids,
+        partial(_ideas_of, run),
+        workers=concurrency(kind="text", account_id=run.account_id),
+        verb="clusters",
     )
     if not done:
         raise next(iter(failed.values()))
@@ -161,6 +165,7 @@ def _tell(
 ) -> None:
     notify(
         account_id=run.account_id,
+        site_id=run.payload.get("site_id"),
         notification_type=kind,
         title=title,
         message=message,

@@ -14,6 +14,7 @@ SHARED = {
     "accounts.User": "has an account but is found by address before it is known; staff have none",
     "accounts.AuditRecord": "what staff did across accounts; outlives them",
     "accounts.LoginSession": "belongs to a user; found by its id inside a signed token",
+    "system.Heartbeat": "of our own processes",
     "planner.LibraryImport": "staff's files for the library",
     "planner.SeedKeyword": "the library, shared by all",
     "billing.CreditPackage": "what staff offer to all",

@@ -27,6 +27,12 @@ EXTRA = {
     "POST /api/v1/auth/email/change/": "another address, with the password",
     "POST /api/v1/auth/email/change/confirm/": "the link that the new address got",
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
+    "GET /api/v1/notifications/preferences/": "by which channels a user is told of what",
+    "PUT /api/v1/notifications/preferences/": "the same",
+    "GET /api/v1/system/prompts/{}/diff/": "what two versions of a prompt differ in",
+    "GET /api/v1/system/prompts/{}/versions/": "the history that `reset` goes back over",
+    "GET /api/v1/system/settings/integrations/anthropic/": "a second provider of texts, set as OpenAI is",
+    "PUT /api/v1/system/settings/integrations/anthropic/": "the same",
     "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
 }
@@ -77,6 +83,7 @@ def test_a_stranger_gets_401_everywhere(anonymous):
         path = route.path
         for part in ("{id}", "{key_id}", "{site_id}"):
             path = path.replace(part, "1")
+        path = path.replace("{prompt_type}", "content").replace("{key}", "publishing")
         path = path.replace("{task_id}", "5b1a7c4e-2f0c-4d57-9a3e-0d2f6f8f1c11")
         answer = getattr(anonymous, route.method.lower())(path)
         assert answer.status_code == 401, (route.name, answer.status_code)

@@ -22,9 +22,11 @@ from apps.billing.models import (
 )
 from apps.core.models import Job
 from apps.integration.models import SiteIntegration, SiteSettings
-from apps.notifications.models import Notification
+from apps.intelligence.models import PromptVersion, ProviderSettings
+from apps.notifications.models import Notification, NotificationPreference
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
+from apps.system.models import AuthorProfile, ContentSettings
 from apps.writer.models import Content, Image, Task
 from tests.conftest import Actor, _actor
 
@@ -78,7 +80,15 @@ def make_world(name: str) -> World:
         state="failed",
         error=secret,
     )
-    add(Notification, notification_type="system_info", severity="info", title=secret, message=secret)
+    add(
+        Notification,
+        site=site,
+        notification_type="system_info",
+        severity="info",
+        title=secret,
+        message=secret,
+    )
+    add(NotificationPreference, user=actor.user, notification_type="system_info")
     add(CreditBalance, balance=1000, next_event_at=now + timezone.timedelta(days=20))
     add(CreditLot, kind="adjustment", amount=1000, remaining=1000, reference=secret)
     add(CreditEntry, amount=1000, balance_after=1000, kind="grant", reference=secret, note=secret)
@@ -101,12 +111,16 @@ def make_world(name: str) -> World:
     add(PaymentMethod, kind="card", stripe_id=secret, last4="4242")
     add(StripeCustomer, customer_id=secret)
     add(SiteSettings, site=site)
-    integration = add(
+    add(ProviderSettings, kind="openai", api_key=f"key-{secret}", model=secret)
+    add(PromptVersion, prompt_type="content", version=1, template=f"{{title}} {secret}")
+    add(ContentSettings, key="publishing", values={"default_publish_status": secret})
+    add(AuthorProfile, site=site, name=secret, bio=secret)
+    add(
         SiteIntegration,
         site=site,
-        site_url=f"https://{secret}.example.com",
+        base_url=f"https://{secret}.example.com",
         username=secret,
-        application_password=secret,
+        app_password=secret,
     )
     cluster = add(Cluster, site=site, sector=sector, name=secret)
     keyword = add(Keyword, site=site, sector=sector, cluster=cluster, keyword=secret, key=secret)
@@ -124,10 +138,11 @@ def make_world(name: str) -> World:
         html=f"<p>{secret}</p>",
     )
     add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
-    add(WordPressPost, integration=integration, content=content, external_id=1)
+    add(WordPressPost, site=site, place=secret, content=content, post_type="posts", external_id=1)
     add(
         WordPressMedium,
-        integration=integration,
+        site=site,
+        place=secret,
         sha256="0" * 64,
         external_id=2,
         url=f"https://{secret}/a.png",

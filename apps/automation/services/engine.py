@@ -17,6 +17,7 @@ from django.utils import timezone
 from apps.accounts.services.limits import PlanLimitReached
 from apps.automation.models import Run, RunItem, RunLog, RunStage
 from apps.automation.services.stages import STAGES, Stage, Work, content_with_images_to_review
+from apps.automation.services.telling import stage_tell
 from apps.billing.services.ledger import AlreadySettled, InsufficientCredits
 from apps.core.errors import AppError
 from apps.core.jobs import GoOnLater, JobRun, LeaseLost
@@ -26,6 +27,7 @@ from apps.integration.services.settings import site_settings
 from apps.intelligence.services import UpstreamFailed
 from apps.notifications.services import notify
 from apps.publisher.services.wordpress import TargetFailed
+from apps.system.services.modules import modules_of
 
 log = logging.getLogger(__name__)
 
@@ -120,11 +122,13 @@ class Engine:
         self._check()
         Run.objects.filter(pk=self.run.pk).update(current_stage=stage.number)
         if row.state == RunStage.State.PENDING:
-            if not config["enabled"]:
+            on = modules_of(account_id=self.run.account_id)[stage.module]
+            if not (config["enabled"] and on):
                 RunStage.objects.filter(pk=row.pk).update(
                     state=RunStage.State.SKIPPED, completed_at=timezone.now()
                 )
-                self.log(f"{stage.name}: switched off for this site.", stage=stage.number)
+                whose = f"the module {stage.module} is" if not on else "it is"
+                self.log(f"{stage.name}: {whose} switched off.", stage=stage.number)
                 return
             if stage.number > 1 and self.settings.delay_between_stages:
                 time.sleep(min(self.settings.delay_between_stages, MAX_DELAY_SECONDS))
@@ -132,9 +136,8 @@ class Engine:
         self._items(stage, config)
         if stage.number == 6 and (moved := content_with_images_to_review(self.run)):
             self.log(f"{moved} articles have their images and go to review.", stage=6)
+        done, failed = stage_tell(run=self.run, stage=stage)
         RunStage.objects.filter(pk=row.pk).update(state=RunStage.State.COMPLETED, completed_at=timezone.now())
-        items = RunItem.objects.filter(run=self.run, stage=stage.number)
-        done, failed = (items.filter(state=s).count() for s in (RunItem.State.DONE, RunItem.State.FAILED))
         self.log(
             f"{stage.name}: {done} done" + (f", {failed} failed." if failed else "."), stage=stage.number
         )
@@ -157,7 +160,7 @@ class Engine:
 
     def _items(self, stage: Stage, config: dict) -> None:
         """Keeps the stage's threads busy until nothing is left, or a reason to stop came up and all are idle."""
-        threads = stage.threads()
+        threads = stage.threads(self.run.account_id)
         items = RunItem.objects.filter(run=self.run, stage=stage.number)
         total = items.count()
         todo: SimpleQueue = SimpleQueue()

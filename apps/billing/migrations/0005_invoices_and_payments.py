@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0004_subscription_terms'),
+        ('accounts', '0005_subscription_terms'),
         ('billing', '0004_hold_attempts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

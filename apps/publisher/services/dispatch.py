@@ -100,7 +100,7 @@ def publish_due(limit: int = 500) -> int:
     """Starts a job for each article whose time has come, and for each record that was forgotten. Returns how many.
 
     An article is taken by one caller, however many call: it is locked, and becomes `publishing` together with
-    its record and its job, or not at all. Those of suspended accounts wait.
+    its record and its job, or not at all. Those of suspended accounts wait, as where publishing is switched off.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -111,6 +111,7 @@ def publish_due(limit: int = 500) -> int:
                 scheduled_publish_at__lte=now,
                 account__status=Account.Status.ACTIVE,
             )
+            .exclude(account__disabled_modules__contains=["publisher"])
             .order_by("scheduled_publish_at", "pk")[:limit]
         )
         connected = connected_sites({content.site_id for content in due})
@@ -150,13 +151,15 @@ def _start_again(account_id: int, content_id: int, site_id: int, reference: str,
 
 def posts_tidy(limit: int = 100) -> int:
     """Deletes drafts that came late at a WordPress, after answers that were lost. Returns how many."""
-    due = WordPressPost.objects.filter(tidy_at__lte=timezone.now(), account__status=Account.Status.ACTIVE)
+    due = WordPressPost.objects.filter(
+        tidy_at__lte=timezone.now(), account__status=Account.Status.ACTIVE
+    ).order_by("tidy_at")
     deleted = 0
-    for post in due.select_related("content", "integration").order_by("tidy_at")[:limit]:
+    for post_id in list(due.values_list("pk", flat=True)[:limit]):
         try:
-            deleted += post_tidy(post)
+            deleted += post_tidy(post_id)
         except (TargetFailed, Busy):
             # The site is away: look again in an hour.
-            WordPressPost.objects.filter(pk=post.pk).update(tidy_at=timezone.now() + timedelta(hours=1))
-            log.warning("post %s could not be tidied", post.pk, exc_info=True)
+            WordPressPost.objects.filter(pk=post_id).update(tidy_at=timezone.now() + timedelta(hours=1))
+            log.warning("post %s could not be tidied", post_id, exc_info=True)
     return deleted

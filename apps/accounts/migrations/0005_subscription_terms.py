@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0003_impersonation'),
+        ('accounts', '0004_disabled_modules'),
     ]
 
     operations = [

@@ -1,5 +1,6 @@
 """What an account is told in the app."""
 
+from apps.accounts.models import Site
 from apps.notifications.models import Notification
 
 
@@ -11,12 +12,15 @@ def notify(
     message: str,
     severity: str = "info",
     user_id: int | None = None,
+    site_id: int | None = None,
     action_label: str = "",
     action_url: str = "",
     metadata: dict | None = None,
     key: str | None = None,
 ) -> None:
     """Tells the account, or one user of it alone. The same `key` twice in an account is one notification.
+
+    `site_id`: what it is about, so that only those are told who see it; default: metadata's `site_id`.
 
     Part of the caller's transaction: what is rolled back was never told. Long texts are cut. Raises
     ValueError for a type or severity that the model does not know.
@@ -28,6 +32,7 @@ def notify(
     notification = Notification(
         account_id=account_id,
         user_id=user_id,
+        site_id=_site_there(account_id, site_id or (metadata or {}).get("site_id")),
         notification_type=notification_type,
         severity=severity,
         title=_text(title, 120),
@@ -38,6 +43,13 @@ def notify(
         key=key,
     )
     Notification.objects.bulk_create([notification], ignore_conflicts=key is not None)
+
+
+def _site_there(account_id: int, site_id: int | None) -> int | None:
+    """Work may end after its site was deleted, and is told all the same."""
+    if site_id is None:
+        return None
+    return Site.objects.filter(account_id=account_id, pk=site_id).values_list("pk", flat=True).first()
 
 
 def _text(value: str, length: int) -> str:
