@@ -166,6 +166,9 @@ CSRF_FAILURE_VIEW = "apps.core.errors.csrf_failure"
 INTERNAL_API_TOKEN = [t.strip() for t in env.str("INTERNAL_API_TOKEN", "").split(",") if t.strip()]
 if not INTERNAL_API_TOKEN and _needs_database and EMBEDDED is not None:
     INTERNAL_API_TOKEN = [EMBEDDED.internal_api_token]
+# Names for the log, in the order of the tokens; addresses (CIDR) that may call, none = all.
+INTERNAL_API_TOKEN_NAMES = [n.strip() for n in env.list("INTERNAL_API_TOKEN_NAMES", default=[])]
+INTERNAL_ALLOW_IPS = env.list("INTERNAL_ALLOW_IPS", default=[])
 OUTBOUND_ALLOW_PRIVATE = env.list("OUTBOUND_ALLOW_PRIVATE", default=[])
 # An ingest batch may be 64 MiB; every other body is held to MAX_BODY_BYTES by the middleware.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
@@ -235,7 +238,11 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "PREPROCESSING_HOOKS": ["apps.core.schema.only_canonical_routes"],
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.core.schema.envelope"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.core.schema.envelope",
+        "apps.core.internal_schema.internal_errors",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "AccountStatus": "apps.accounts.models.Account.Status",
         "RunStatus": "apps.automation.models.Run.Status",

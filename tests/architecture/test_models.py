@@ -17,6 +17,12 @@ SHARED = {
     "billing.CreditPrice": "staff's prices",
     "intelligence.AIModel": "staff's list of models",
     "integration.DefaultSettings": "staff's defaults",
+    "parsing.Source": "what is crawled, for all",
+    "parsing.SourceRun": "a crawl of it",
+    "parsing.Product": "what came home of it, for all",
+    "parsing.ExternalCategory": "categories' names as shops call them",
+    "parsing.Spider": "what workers can crawl with",
+    "parsing.CrawlWorker": "a machine of ours",
 }
 
 

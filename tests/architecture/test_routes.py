@@ -1,5 +1,6 @@
 """The routes: those that are wanted, those that are more, and none that answers to a stranger."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,20 @@ def test_a_stranger_gets_401_everywhere(anonymous):
         path = path.replace("{task_id}", "5b1a7c4e-2f0c-4d57-9a3e-0d2f6f8f1c11")
         answer = getattr(anonymous, route.method.lower())(path)
         assert answer.status_code == 401, (route.name, answer.status_code)
+
+
+def test_internal_routes_are_closed_to_strangers_on_both_mounts(anonymous):
+    for route in routes():
+        if "/internal/" not in route.path:
+            continue
+        if route.view.permission_classes and route.view.permission_classes[0].__name__ == "AllowAny":
+            continue
+        path = re.sub(r"{\w+}", "1", route.path)
+        call = getattr(anonymous, route.method.lower())
+        assert call(path).status_code == 401, route.name
+        wrong = call(path, HTTP_X_INTERNAL_TOKEN="wrong")
+        assert wrong.status_code == 403, route.name
+        assert set(wrong.json()) == {"detail"}
 
 
 def test_every_tenant_model_is_reached_by_the_walk_or_by_no_route():
