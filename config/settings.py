@@ -140,6 +140,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", 15))
 REFRESH_TOKEN_LIFETIME = timedelta(days=env.int("REFRESH_TOKEN_DAYS", 14))
+# The dashboard's, which the Telegram Mini App is given; who it names is looked up with every request.
+DASHBOARD_TOKEN_LIFETIME = timedelta(hours=env.int("DASHBOARD_TOKEN_HOURS", 12))
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
@@ -169,6 +171,8 @@ if not INTERNAL_API_TOKEN and _needs_database and EMBEDDED is not None:
 # Names for the log, in the order of the tokens; addresses (CIDR) that may call, none = all.
 INTERNAL_API_TOKEN_NAMES = [n.strip() for n in env.list("INTERNAL_API_TOKEN_NAMES", default=[])]
 INTERNAL_ALLOW_IPS = env.list("INTERNAL_ALLOW_IPS", default=[])
+# Who knows the bearer tokens that people send there: the InternalCaller of a token, or None.
+INTERNAL_BEARER = "apps.accounts.dashboard.dashboard_of"
 OUTBOUND_ALLOW_PRIVATE = env.list("OUTBOUND_ALLOW_PRIVATE", default=[])
 # An ingest batch may be 64 MiB; every other body is held to MAX_BODY_BYTES by the middleware.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
@@ -191,6 +195,10 @@ WHITENOISE_AUTOREFRESH = DEBUG
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Igny8 <no-reply@localhost>")
+
+# --- Telegram -----------------------------------------------------------------------------------------------------
+TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", "")
+TELEGRAM_API_BASE = env.str("TELEGRAM_API_BASE", "https://api.telegram.org")
 
 # --- The API ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -244,6 +252,8 @@ SPECTACULAR_SETTINGS = {
         "apps.core.internal_schema.internal_errors",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "TelegramRole": "apps.accounts.models.TelegramRole",
+        "UserRole": "apps.accounts.models.User.Role",
         "AccountStatus": "apps.accounts.models.Account.Status",
         "RunStatus": "apps.automation.models.Run.Status",
         "KeywordStatus": "apps.planner.models.Keyword.Status",
@@ -342,6 +352,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=41, hour=3),
     },
     "core-cleanup": {"task": "apps.core.tasks.clean_up", "schedule": crontab(minute=17, hour=3)},
+    "telegram-send": {"task": "apps.notifications.tasks.send_telegram", "schedule": 30.0},
+    "telegram-forget": {
+        "task": "apps.notifications.tasks.forget_telegram",
+        "schedule": crontab(minute=29, hour=3),
+    },
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
 }

@@ -14,6 +14,15 @@ LATER = Path(__file__).with_name("routes_later.txt")
 EXTRA = {
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
+    "GET /internal/telegram/subscribers/by-username/{}": "bots in use find people by it",
+    "POST /internal/telegram/subscribers/{}/language": "subscribers choose their language",
+    "POST /internal/telegram/subscribers/{}/subscribe": "topics are chosen one by one",
+    "POST /internal/telegram/subscribers/{}/unsubscribe": "and left so",
+    "GET /internal/telegram/topics/{}/subscribers": "who is told of a topic",
+    "GET /internal/telegram/invites": "what is open",
+    "POST /internal/telegram/invites": "a role for who has the password",
+    "POST /internal/telegram/invites/claim": "and its one use",
+    "DELETE /internal/telegram/invites/{}": "taken back",
 }
 
 pytestmark = pytest.mark.django_db

@@ -1,5 +1,6 @@
 from apps.accounts.models.account import Account, LimitCounter, Plan, Subscription
 from apps.accounts.models.site import ApiKey, Industry, IndustrySector, Sector, Site, SiteAccess
+from apps.accounts.models.telegram import TelegramInvite, TelegramRole, TelegramSubscriber, WebAppLogin
 from apps.accounts.models.user import LoginSession, User
 
 __all__ = [
@@ -14,5 +15,9 @@ __all__ = [
     "Site",
     "SiteAccess",
     "Subscription",
+    "TelegramInvite",
+    "TelegramRole",
+    "TelegramSubscriber",
     "User",
+    "WebAppLogin",
 ]
