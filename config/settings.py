@@ -361,6 +361,13 @@ CELERY_BEAT_SCHEDULE = {
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
 }
 
+# --- Crawling -----------------------------------------------------------------------------------------------------
+# How long a crawl is its worker's without a sign of life, and one whose worker gives none, or that nobody took.
+PARSING_LEASE_SECONDS = env.float("PARSING_LEASE_SECONDS", 60)
+PARSING_TASK_SECONDS = env.float("PARSING_TASK_SECONDS", 3600)
+PARSING_SWEEP_SECONDS = env.float("PARSING_SWEEP_SECONDS", 15)
+PARSING_ACTIVATIONS_PER_DAY = env.int("PARSING_ACTIVATIONS_PER_DAY", 200)
+
 # --- AI -----------------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", "")

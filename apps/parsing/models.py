@@ -4,6 +4,7 @@ The row of a run, not the broker's message, is the truth about a crawl.
 """
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -145,11 +146,17 @@ class Product(models.Model):
     the one that was scored last. Ingestion writes the first and never the second.
     """
 
-    gift_id = models.CharField(max_length=2200, unique=True, help_text="<site_key>:<normalised product_url>")
+    gift_id = models.CharField(max_length=2200, help_text="<site_key>:<normalised product_url>")
     site_key = models.CharField(max_length=100)
-    # Without a constraint: ingestion holds the source's row while it writes, and a check a row costs a tenth.
+    # No foreign keys in the database, and few indexes: ingestion makes sure itself, and a check a row is a tenth
+    # of its time.
     source = models.ForeignKey(
-        Source, null=True, on_delete=models.SET_NULL, related_name="products", db_constraint=False
+        Source,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="products",
+        db_constraint=False,
+        db_index=False,
     )
     product_url = models.CharField(max_length=2000)
     title = models.CharField(max_length=1000)
@@ -168,11 +175,13 @@ class Product(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        # Not `unique=True`, which makes a second index for LIKE.
+        constraints = [models.UniqueConstraint(fields=["gift_id"], name="product_gift_id")]
         indexes = [
             models.Index(
                 fields=["id"], name="product_unscored", condition=Q(scored_version__lt=F("text_version"))
             ),
-            models.Index(fields=["created_at"], name="product_created"),
+            BrinIndex(fields=["created_at"], name="product_created"),
         ]
 
     def __str__(self) -> str:
