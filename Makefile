@@ -9,7 +9,7 @@ help:
 	@echo "make stop       stop it, and the embedded servers"
 	@echo "make test       the tests (ARGS='tests/core -k name' for some of them)"
 	@echo "make check      lint, formatting, imports, migrations, schema, settings"
-	@echo "make e2e        the tests in a browser"
+	@echo "make e2e        the tests with a real WordPress, RabbitMQ and model server"
 	@echo "make bench-NAME a benchmark of bench/"
 	@echo "make clean      remove what can be made again; the data in .data stays"
 
@@ -21,6 +21,7 @@ run: setup
 
 stop: setup
 	@$(BIN)/python -m config.serve stop
+	@$(BIN)/python -m scripts.e2e stop
 
 test: setup
 	@$(BIN)/pytest -n auto $(ARGS)
@@ -28,14 +29,15 @@ test: setup
 check: setup
 	@.ci/check
 
-e2e: setup
-	@echo "There are no tests in a browser yet."
+e2e:
+	@$(PYTHON) scripts/setup.py e2e.txt
+	@$(BIN)/pytest tests/e2e_real $(ARGS)
 
 bench-%:
 	@$(PYTHON) scripts/setup.py bench.txt
 	@$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
 
 clean:
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.serve stop; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.serve stop; $(BIN)/python -m scripts.e2e stop; fi
 	@rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -359,6 +359,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
+    "publish-tidy": {"task": "apps.publisher.tasks.tidy_posts", "schedule": 300.0},
 }
 
 # --- Crawling -----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from tests.architecture.routes import routes, shape, wanted
 LATER = Path(__file__).with_name("routes_later.txt")
 EXTRA = {
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
+    "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
     "GET /internal/telegram/subscribers/by-username/{}": "bots in use find people by it",
     "POST /internal/telegram/subscribers/{}/language": "subscribers choose their language",
