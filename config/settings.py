@@ -185,6 +185,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", str(embedded.state_dir() / "static")).__str__()
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(embedded.state_dir() / "media"))
+# Below it system/health/ says that the disk is full.
+DISK_MIN_FREE_MB = env.int("DISK_MIN_FREE_MB", 512)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -357,6 +359,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.notifications.tasks.forget_telegram",
         "schedule": crontab(minute=29, hour=3),
     },
+    "workers-forget": {"task": "apps.system.tasks.forget_workers", "schedule": crontab(minute=29, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
     "publish-tidy": {"task": "apps.publisher.tasks.tidy_posts", "schedule": 300.0},
@@ -372,11 +375,14 @@ PARSING_ACTIVATIONS_PER_DAY = env.int("PARSING_ACTIVATIONS_PER_DAY", 200)
 # --- AI -----------------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", "")
+ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", "")
+ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", "")
 AI_TEXT_MODEL = env.str("AI_TEXT_MODEL", "")
 AI_IMAGE_MODEL = env.str("AI_IMAGE_MODEL", "")
 # Calls at a time to one provider, over all processes.
 AI_CONCURRENCY = {
     "openai": env.int("AI_CONCURRENCY_OPENAI", 16),
+    "anthropic": env.int("AI_CONCURRENCY_ANTHROPIC", 8),
     "offline": env.int("AI_CONCURRENCY_OFFLINE", 2),
 }
 AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
@@ -393,6 +399,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "ERROR"},
     },

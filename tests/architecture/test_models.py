@@ -17,6 +17,7 @@ SHARED = {
     "accounts.WebAppLogin": "what the dashboard's log-in has seen",
     "notifications.TelegramMessage": "notices to the bot's people",
     "accounts.LoginSession": "belongs to a user; found by its id inside a signed token",
+    "system.Heartbeat": "of our own processes",
     "planner.SeedKeyword": "the library, shared by all",
     "billing.CreditPrice": "staff's prices",
     "intelligence.AIModel": "staff's list of models",

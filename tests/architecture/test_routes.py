@@ -13,6 +13,10 @@ from tests.architecture.routes import routes, shape, wanted
 LATER = Path(__file__).with_name("routes_later.txt")
 EXTRA = {
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
+    "GET /api/v1/system/prompts/{}/diff/": "what two versions of a prompt differ in",
+    "GET /api/v1/system/prompts/{}/versions/": "the history that `reset` goes back over",
+    "GET /api/v1/system/settings/integrations/anthropic/": "a second provider of texts, set as OpenAI is",
+    "PUT /api/v1/system/settings/integrations/anthropic/": "the same",
     "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
     "GET /internal/telegram/subscribers/by-username/{}": "bots in use find people by it",
@@ -72,6 +76,7 @@ def test_a_stranger_gets_401_everywhere(anonymous):
         path = route.path
         for part in ("{id}", "{key_id}", "{site_id}"):
             path = path.replace(part, "1")
+        path = path.replace("{prompt_type}", "content").replace("{key}", "publishing")
         path = path.replace("{task_id}", "5b1a7c4e-2f0c-4d57-9a3e-0d2f6f8f1c11")
         answer = getattr(anonymous, route.method.lower())(path)
         assert answer.status_code == 401, (route.name, answer.status_code)
