@@ -57,6 +57,7 @@ LANGUAGE_CODE = "en-us"
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -67,6 +68,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "rest_framework",
     "django_filters",
+    "import_export",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "apps.core",
@@ -354,6 +356,9 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=41, hour=3),
     },
     "core-cleanup": {"task": "apps.core.tasks.clean_up", "schedule": crontab(minute=17, hour=3)},
+    "search-follow": {"task": "apps.intelligence.tasks.follow_products", "schedule": 10.0},
+    "products-score": {"task": "apps.intelligence.tasks.score_products", "schedule": 60.0},
+    "categories-suggest": {"task": "apps.intelligence.tasks.suggest_categories", "schedule": 300.0},
     "telegram-send": {"task": "apps.notifications.tasks.send_telegram", "schedule": 30.0},
     "telegram-forget": {
         "task": "apps.notifications.tasks.forget_telegram",

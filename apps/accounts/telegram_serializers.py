@@ -36,7 +36,7 @@ class SubscriberSaveSerializer(serializers.Serializer):
     chat_id = ChatField()
     name = serializers.CharField(max_length=200, required=False, allow_null=True, allow_blank=True)
     slug = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
-    role = serializers.ChoiceField(TelegramRole, required=False)
+    role = serializers.ChoiceField(TelegramRole.choices, required=False)
     permissions = NamesField(required=False)
     subscriptions = NamesField(required=False)
     language = serializers.RegexField(LANGUAGE, max_length=35, required=False, allow_null=True)
@@ -47,7 +47,7 @@ class SubscriberSaveSerializer(serializers.Serializer):
 
 
 class SubscriberListSerializer(serializers.Serializer):
-    role = serializers.ChoiceField(TelegramRole, required=False)
+    role = serializers.ChoiceField(TelegramRole.choices, required=False)
     is_active = serializers.BooleanField(required=False, allow_null=True, default=None)
     topic = serializers.CharField(max_length=50, required=False)
     search = serializers.CharField(
@@ -61,7 +61,7 @@ class SubscriberListSerializer(serializers.Serializer):
 
 
 class RoleSerializer(serializers.Serializer):
-    role = serializers.ChoiceField(TelegramRole)
+    role = serializers.ChoiceField(TelegramRole.choices)
 
 
 class PermissionsSerializer(serializers.Serializer):
@@ -91,7 +91,7 @@ class InviteCreateSerializer(serializers.Serializer):
     username = serializers.RegexField(r"^\s*@?[A-Za-z0-9_]{1,64}\s*$")
     password = serializers.CharField(min_length=8, max_length=256, trim_whitespace=False)
     name = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    role = serializers.ChoiceField(TelegramRole, default=TelegramRole.ADMIN)
+    role = serializers.ChoiceField(TelegramRole.choices, default=TelegramRole.ADMIN)
     permissions = NamesField(required=False)
 
 

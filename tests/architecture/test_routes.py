@@ -19,6 +19,8 @@ EXTRA = {
     "PUT /api/v1/system/settings/integrations/anthropic/": "the same",
     "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
+    "GET /internal/categories": "the tree that names are mapped to",
+    "GET /internal/scoring/axes": "workers read the axes where they stand",
     "GET /internal/telegram/subscribers/by-username/{}": "bots in use find people by it",
     "POST /internal/telegram/subscribers/{}/language": "subscribers choose their language",
     "POST /internal/telegram/subscribers/{}/subscribe": "topics are chosen one by one",

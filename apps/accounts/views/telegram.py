@@ -75,7 +75,7 @@ class SubscriberView(TelegramView):
         """One subscriber."""
         return self.subscriber(services.subscriber_get(chat_id=self.chat(chat_id)))
 
-    @extend_schema(parameters=[CHAT], responses=serializers.StatusSerializer)
+    @extend_schema(parameters=[CHAT], responses={200: serializers.StatusSerializer})
     def delete(self, request, chat_id):
         """Forget a subscriber, with the messages that wait for it."""
         services.subscriber_delete(chat_id=self.chat(chat_id))
@@ -173,7 +173,7 @@ class InvitesView(TelegramView):
 
 
 class InviteView(TelegramView):
-    @extend_schema(responses=serializers.StatusSerializer)
+    @extend_schema(responses={200: serializers.StatusSerializer})
     def delete(self, request, invite_id):
         """Take back an invite that nobody has claimed."""
         services.invite_delete(invite_id=invite_id)

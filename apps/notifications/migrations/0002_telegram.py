@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_telegram'),
+        ('accounts', '0003_telegram'),
         ('notifications', '0001_initial'),
     ]
 
