@@ -36,7 +36,9 @@ def asked(machine, query: str = "") -> list[str]:
 
 def change_text(product: Product) -> None:
     """As an ingestion does it."""
-    Product.objects.filter(pk=product.pk).update(text_version=F("text_version") + 1, updated_at=timezone.now())
+    Product.objects.filter(pk=product.pk).update(
+        text_version=F("text_version") + 1, updated_at=timezone.now()
+    )
 
 
 def run_out() -> None:
@@ -95,7 +97,9 @@ def test_a_lease_runs_out_and_a_heartbeat_keeps_it(machine):
     ProductFactory()
     asked(machine, "worker=w1")
     run_out()
-    worker = CrawlWorker.objects.create(hostname="w1", pid=1, last_seen_at=timezone.now() - timedelta(minutes=5))
+    worker = CrawlWorker.objects.create(
+        hostname="w1", pid=1, last_seen_at=timezone.now() - timedelta(minutes=5)
+    )
     assert asked(machine, "worker=w2") == []
     worker.last_seen_at = timezone.now() - timedelta(minutes=16)
     worker.save()
@@ -156,7 +160,15 @@ def test_one_bad_result_does_not_spoil_the_others(machine):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"results": []}, {"results": {}}, {"results": "x"}, [], {"results": [1] * 10_001}, {"results": ["\x00"]}],
+    [
+        {},
+        {"results": []},
+        {"results": {}},
+        {"results": "x"},
+        [],
+        {"results": [1] * 10_001},
+        {"results": ["\x00"]},
+    ],
 )
 def test_bodies_that_do_not_fit(machine, body):
     assert machine.post(SUBMIT, body).status_code == 422
