@@ -131,7 +131,7 @@ def test_changes_are_followed(machine, shop):
 
 def test_what_became_visible_late_is_found_by_the_sweep(machine, shop):
     assert len(titles(machine)) == 4
-    ProductFactory(title="Late", updated_at=timezone.now() - timedelta(minutes=5))
+    ProductFactory(title="Late", updated_at=timezone.now() - timedelta(seconds=30))
     SearchState.objects.update(followed_to=timezone.now())
     assert "Late" not in titles(machine)
     follow_products()

@@ -17,7 +17,7 @@ from apps.intelligence.models import SearchState
 from apps.intelligence.services.categories import MAPPED, external_ids
 
 # A batch's rows are dated by the beginning of its transaction and seen at its end.
-LONGEST_INGEST = timedelta(minutes=10)
+LONGEST_INGEST = timedelta(minutes=1)
 SWEEP_BATCH = 20_000
 INLINE_BATCH = 500
 WORDS = re.compile(r"\w+")
@@ -29,8 +29,11 @@ _AXES_OF_SCORE = ", ".join(f"(v.vector->>'{axis}')::float8" for axis in AXIS_NAM
 _COLUMNS = f"words, site_key, merchant, price, currency, category_id, gift_score, {_AXES}"
 _TEXT = f"concat_ws(' ', p.title, c.name, p.merchant, left(p.description, {DESCRIPTION}))"
 _CHANGED = """
-SELECT p.* FROM parsing_product p LEFT JOIN intelligence_productsearch s ON s.product_id = p.id
-WHERE p.updated_at >= %(since)s AND (s.seen_at IS NULL OR s.seen_at < p.updated_at)
+SELECT p.* FROM parsing_product p
+WHERE p.updated_at >= %(since)s
+  -- A scalar subquery: one look into the key for each of what is mostly nothing, never a join of the whole.
+  AND coalesce((SELECT s.seen_at FROM intelligence_productsearch s WHERE s.product_id = p.id), '-infinity')
+    < p.updated_at
 ORDER BY p.updated_at LIMIT %(limit)s
 """
 _NAMED = "SELECT p.* FROM parsing_product p WHERE p.id = ANY(%(ids)s)"
@@ -79,7 +82,7 @@ ORDERINGS = {"id": "product_id", "price": "price", "score": "gift_score", **{a: 
 
 def products_search(query: ProductQuery) -> list[dict]:
     """The products of a query, a page of them, as dicts. Costs the same number of queries, whatever it finds."""
-    search_follow(limit=INLINE_BATCH, margin=timedelta(seconds=5))
+    search_follow(limit=INLINE_BATCH, margin=timedelta())
     where, params = _conditions(query)
     if where is None:
         return []
@@ -169,7 +172,7 @@ def search_follow(*, limit: int = SWEEP_BATCH, margin: timedelta = LONGEST_INGES
     """Takes over up to `limit` products that have changed, the oldest first, and returns how many.
 
     margin: how much older a change may be than what was taken over before it, as it became visible later. A search's
-    own call looks back seconds; what that misses the sweep finds.
+    own call does not look back; what that misses the sweep finds.
     """
     state, _ = SearchState.objects.get_or_create(
         pk=1, defaults={"followed_to": datetime(1970, 1, 1, tzinfo=UTC)}
