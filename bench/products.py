@@ -163,7 +163,9 @@ def queries() -> dict[str, tuple[Callable, Callable]]:
             ),
         ),
         "rare_axes": (
-            lambda: ours(axes={a: (0.95, None) for a in ("rest", "memory", "taste", "order")}, ordering="-score"),
+            lambda: ours(
+                axes={a: (0.95, None) for a in ("rest", "memory", "taste", "order")}, ordering="-score"
+            ),
             lambda: plain(
                 by_score, **{f"score__vector__{a}__gte": 0.95 for a in ("rest", "memory", "taste", "order")}
             ),
@@ -182,7 +184,11 @@ def queries() -> dict[str, tuple[Callable, Callable]]:
         ),
         "all": (
             lambda: ours(
-                text="candle soft", axes={"rest": (0.6, None)}, price=(5, 60), category=first, ordering="-score"
+                text="candle soft",
+                axes={"rest": (0.6, None)},
+                price=(5, 60),
+                category=first,
+                ordering="-score",
             ),
             lambda: plain(
                 by_score,
@@ -222,7 +228,9 @@ def main() -> int:
     try:
         began = time.perf_counter()
         rate = fill()
-        print(f"{ROWS:,} products in {time.perf_counter() - began:.0f} s; the search takes over {rate:,.0f} a second\n")
+        print(
+            f"{ROWS:,} products in {time.perf_counter() - began:.0f} s; the search takes over {rate:,.0f} a second\n"
+        )
         times = measure()
     finally:
         connection.creation.destroy_test_db(configured, verbosity=0)
