@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup run stop test check e2e clean
+.PHONY: help setup run stop test check e2e soak-kill clean
 help:
 	@echo "make run        the product on http://127.0.0.1:8000/ (PORT=… for another port)"
 	@echo "make stop       stop it, and the embedded servers"
 	@echo "make test       the tests (ARGS='tests/core -k name' for some of them)"
 	@echo "make check      lint, formatting, imports, migrations, schema, settings"
 	@echo "make e2e        the tests with a real WordPress, RabbitMQ and model server"
+	@echo "make soak-kill  kills processes at random while a run publishes (KILLS=200)"
 	@echo "make bench-NAME a benchmark of bench/"
 	@echo "make clean      remove what can be made again; the data in .data stays"
 
@@ -32,6 +33,10 @@ check: setup
 e2e:
 	@$(PYTHON) scripts/setup.py e2e.txt
 	@$(BIN)/pytest tests/e2e_real $(ARGS)
+
+soak-kill:
+	@$(PYTHON) scripts/setup.py e2e.txt
+	@KILLS=$(or $(KILLS),200) $(BIN)/pytest tests/e2e_real/test_kill.py $(ARGS)
 
 bench-%:
 	@$(PYTHON) scripts/setup.py bench.txt

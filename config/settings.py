@@ -10,7 +10,7 @@ from pathlib import Path
 import environ
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from apps.core.queues import Queue as QueueName
 from config import embedded
@@ -92,11 +92,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.core.middleware.ApiMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "apps.core.browser.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "apps.core.browser.AuthenticationMiddleware",
+    "apps.core.browser.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -121,7 +121,12 @@ DATABASES = {
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 600),
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
-        "OPTIONS": {"connect_timeout": 5, "application_name": "igny8"},
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "application_name": "igny8",
+            # A process that hangs in the middle of a transaction must not hold its locks for ever.
+            "options": "-c idle_in_transaction_session_timeout=20s",
+        },
         # Several test runs side by side need a database each.
         "TEST": {"NAME": env.str("TEST_DB_NAME", "test_igny8")},
     }
@@ -214,6 +219,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["apps.core.permissions.TenantPermission"],
     "DEFAULT_THROTTLE_CLASSES": ["apps.core.ratelimit.ScopedRateLimit"],
     "DEFAULT_RENDERER_CLASSES": ["apps.core.renderers.EnvelopeRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.core.renderers.JsonNegotiation",
     "DEFAULT_PARSER_CLASSES": ["apps.core.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "apps.core.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": [
@@ -273,6 +279,7 @@ SPECTACULAR_SETTINGS = {
         "ImageKind": "apps.writer.models.Image.Kind",
         "PublishingStatus": "apps.publisher.models.PublishingRecord.Status",
         "JobStates": "apps.core.models.Job.State",
+        "NotificationType": "apps.notifications.models.Notification.Type",
         "EntryKind": "apps.billing.models.CreditEntry.Kind",
     },
 }
@@ -283,6 +290,16 @@ JOB_RENEW_SECONDS = env.float("JOB_RENEW_SECONDS", 5)
 JOB_SWEEP_SECONDS = env.float("JOB_SWEEP_SECONDS", 5)
 # kind -> the function that does it, the one that hears of its failure, and the queue (apps.core.queues.Queue).
 JOB_KINDS: dict[str, dict] = {
+    "notifications.digest": {
+        "run": "apps.notifications.tasks.run_digest",
+        "on_failed": "apps.notifications.tasks.digest_failed",
+        "queue": "default",
+    },
+    "notifications.site_setup": {
+        "run": "apps.notifications.tasks.run_site_setup",
+        "on_failed": "apps.notifications.tasks.site_setup_failed",
+        "queue": "default",
+    },
     "keywords.upload": {
         "run": "apps.planner.tasks.run_upload",
         "on_failed": "apps.planner.tasks.upload_failed",
@@ -328,9 +345,14 @@ JOB_KINDS: dict[str, dict] = {
 # --- Celery -------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or EMBEDDED.broker_url
 _quorum = CELERY_BROKER_URL.startswith(("amqp://", "amqps://", "pyamqp://"))
-CELERY_TASK_QUEUES = [
-    Queue(name, queue_arguments={"x-queue-type": "quorum"} if _quorum else None) for name in QueueName
-]
+# Quorum queues survive the loss of a node; they take no global QoS, which Celery sees by itself. With a topic exchange
+# a task with a countdown waits in the broker, not in a worker that then has no room for others.
+_queue_options = (
+    {"exchange": Exchange("igny8", type="topic"), "queue_arguments": {"x-queue-type": "quorum"}}
+    if _quorum
+    else {}
+)
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name, **_queue_options) for name in QueueName]
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _quorum else "classic"
 CELERY_TASK_IGNORE_RESULT = True
@@ -363,6 +385,11 @@ CELERY_BEAT_SCHEDULE = {
     "telegram-forget": {
         "task": "apps.notifications.tasks.forget_telegram",
         "schedule": crontab(minute=29, hour=3),
+    },
+    "digests-start": {"task": "apps.notifications.tasks.start_digests", "schedule": crontab(minute=7)},
+    "notifications-forget": {
+        "task": "apps.notifications.tasks.forget_notifications",
+        "schedule": crontab(minute=53, hour=3),
     },
     "workers-forget": {"task": "apps.system.tasks.forget_workers", "schedule": crontab(minute=29, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},

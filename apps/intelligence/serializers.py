@@ -3,6 +3,7 @@ from rest_framework import serializers
 
 from apps.core.fields import masked
 from apps.core.http import AddressRefused, check_url
+from apps.core.rows import RowSerializer
 from apps.intelligence.models import AIModel, PromptVersion, ProviderSettings
 from apps.intelligence.services.providers import provider_in_use
 
@@ -11,7 +12,7 @@ _PRINTABLE = RegexValidator(r"^[!-~]*$", "It holds characters that no key has. P
 _ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]*$", "It must be one line.")
 
 
-class AIModelSerializer(serializers.ModelSerializer):
+class AIModelSerializer(RowSerializer):
     default = serializers.BooleanField(
         source="is_chosen", read_only=True, help_text="What work of its kind is done with now."
     )

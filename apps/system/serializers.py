@@ -2,6 +2,7 @@ from rest_framework import serializers
 
 from apps.accounts.models import MODULES
 from apps.core.models import Job
+from apps.core.rows import RowSerializer
 from apps.core.serializers import TenantSerializer
 from apps.system.models import AuthorProfile, ContentSettings
 
@@ -13,7 +14,7 @@ class ProgressSerializer(serializers.Serializer):
     message = serializers.CharField()
 
 
-class JobSerializer(serializers.ModelSerializer):
+class JobSerializer(RowSerializer):
     task_id = serializers.UUIDField(source="id")
     progress = ProgressSerializer(source="*")
     error = serializers.SerializerMethodField()

@@ -249,8 +249,14 @@ def test_a_draft_that_comes_late_is_tidied(article, rest):
     late = rest.post(
         "/posts", json={"status": "draft", "slug": f"igny8-{article.content_key.hex}", "title": article.title}
     ).json()
+    medium = WordPressMedium.objects.order_by("pk").first()
+    picture = rest.get(f"/media/{medium.external_id}").json()
+    file = {"file": ("late.png", httpx.get(picture["source_url"]).content, "image/png")}
+    double = rest.post("/media", data={"slug": picture["slug"]}, files=file).json()
+    assert double["slug"] == f"{picture['slug']}-2"
     WordPressPost.objects.update(tidy_at="2020-01-01T00:00Z")
-    assert posts_tidy() == 1
+    assert posts_tidy() == 2
+    assert rest.get(f"/media/{double['id']}").status_code == 404
     assert rest.get(f"/posts/{late['id']}").status_code == 404
     assert [str(p["id"]) for p in posts_of(rest, article)] == [done["external_id"]]
     assert not WordPressPost.objects.filter(tidy_at__isnull=False).exists()

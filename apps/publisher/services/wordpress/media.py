@@ -54,6 +54,19 @@ def media_put(
     return put, _told_alt(site, images, put, alive)
 
 
+def media_tidy(site: WordPress, integration: SiteIntegration, content: Content) -> int:
+    """Deletes what stands in the library beside the media of an article's images. Returns how many."""
+    images = Image.objects.filter(content=content, status=Image.Status.GENERATED)
+    hashes = {hashlib.sha256(data).hexdigest() for image in images if (data := _read(image)) is not None}
+    deleted = 0
+    for medium in WordPressMedium.objects.filter(integration=integration, sha256__in=hashes):
+        for found in _by_slug(site, _slug(medium.sha256)):
+            if found["id"] != medium.external_id:
+                site.delete(f"/wp/v2/media/{found['id']}", force="true")
+                deleted += 1
+    return deleted
+
+
 def _read(image: Image) -> bytes | None:
     if image.mime not in EXTENSIONS or not image.file:
         return None
@@ -76,7 +89,7 @@ def _alive(site: WordPress, ids: list[int]) -> dict[int, dict]:
 
 def _upload(site: WordPress, content: Content, image: Image, data: bytes, digest: str) -> dict:
     """The medium of these bytes: found by its slug, else uploaded. Of several the oldest stays."""
-    slug = f"igny8-{digest[:40]}"
+    slug = _slug(digest)
     found = _by_slug(site, slug)
     if not found:
         name = f"{content.slug[:80].encode('ascii', 'ignore').decode().strip('-') or 'image'}-{digest[:8]}"
@@ -98,6 +111,10 @@ def _upload(site: WordPress, content: Content, image: Image, data: bytes, digest
     for double in found[1:]:
         site.delete(f"/wp/v2/media/{double['id']}", force="true")
     return found[0]
+
+
+def _slug(digest: str) -> str:
+    return f"igny8-{digest[:40]}"
 
 
 def _by_slug(site: WordPress, slug: str) -> list[dict]:

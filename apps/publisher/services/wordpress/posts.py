@@ -25,7 +25,7 @@ from apps.publisher.models import WordPressPost
 from apps.publisher.services.illustrated import html_illustrated
 from apps.publisher.services.wordpress.errors import TargetFailed
 from apps.publisher.services.wordpress.fields import Wanted, told
-from apps.publisher.services.wordpress.media import media_put
+from apps.publisher.services.wordpress.media import media_put, media_tidy
 from apps.publisher.services.wordpress.meta import meta_keys, meta_values
 from apps.publisher.services.wordpress.terms import terms_put
 from apps.writer.models import Content, Image
@@ -63,7 +63,9 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
         with named_lock(f"publish.{content.pk}"), wordpress_of(integration) as site:
             media, alt_kept = media_put(site, integration, content, list(images.values()))
             wanted = _wanted(site, content, images, media, alt_kept)
-            post = _post(site, integration, content, again)
+            post, doubt = _post(site, integration, content)
+            if doubt or again:
+                WordPressPost.objects.filter(pk=post.pk).update(tidy_at=timezone.now() + LATE)
             stored = _brought(site, post, wanted)
     except WordPressError as error:
         raise TargetFailed.of(error) from error
@@ -77,7 +79,7 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
 
 
 def post_tidy(post: WordPressPost) -> int:
-    """Deletes drafts of an article that came late, beside the post that it is. Returns how many; TargetFailed."""
+    """Deletes drafts and pictures of an article that came late, beside what it is. Returns how many; TargetFailed."""
     try:
         with named_lock(f"publish.{post.content_id}"), wordpress_of(post.integration) as site:
             late = [
@@ -87,10 +89,11 @@ def post_tidy(post: WordPressPost) -> int:
             ]
             for found in late:
                 site.delete(f"{_route(post.content)}/{found['id']}", force="true")
+            pictures = media_tidy(site, post.integration, post.content)
     except WordPressError as error:
         raise TargetFailed.of(error) from error
     WordPressPost.objects.filter(pk=post.pk).update(tidy_at=None)
-    return len(late)
+    return len(late) + pictures
 
 
 def _route(content: Content) -> str:
@@ -133,21 +136,20 @@ def _wanted(site: WordPress, content: Content, images: dict, media: dict, alt_ke
     )
 
 
-def _post(site: WordPress, integration: SiteIntegration, content: Content, again: bool) -> WordPressPost:
-    """The row of the article's post, which is there."""
+def _post(site: WordPress, integration: SiteIntegration, content: Content) -> tuple[WordPressPost, bool]:
+    """The row of the article's post, which is there, and whether the answer to making it was lost."""
     row = WordPressPost.objects.filter(integration=integration, content=content).first()
     if row and not _is_there(site, content, row.external_id):
         row.delete()
         row = None
     if row:
-        return row
+        return row, False
     found = _adopted(site, integration, content)
-    doubt = again
+    lost = None
     if found is None:
         drafts = _by_key(site, content)
         if not drafts:
             lost = _draft(site, content)
-            doubt = doubt or lost is not None
             drafts = _by_key(site, content)
             if not drafts:
                 raise lost or WordPressError(
@@ -157,11 +159,7 @@ def _post(site: WordPress, integration: SiteIntegration, content: Content, again
         for double in drafts[1:]:
             if double["status"] == "draft":
                 site.delete(f"{_route(content)}/{double['id']}", force="true")
-    defaults = {
-        "account_id": content.account_id,
-        "external_id": found,
-        "tidy_at": timezone.now() + LATE if doubt else None,
-    }
+    defaults = {"account_id": content.account_id, "external_id": found}
     try:
         row, _ = WordPressPost.objects.get_or_create(
             integration=integration, content=content, defaults=defaults
@@ -173,7 +171,7 @@ def _post(site: WordPress, integration: SiteIntegration, content: Content, again
     if row.external_id != found:
         # Somebody who works beside us was faster, and his draft has lost the key's slug meanwhile.
         site.delete(f"{_route(content)}/{found}", force="true")
-    return row
+    return row, lost is not None
 
 
 def _is_there(site: WordPress, content: Content, external_id: int) -> bool:
