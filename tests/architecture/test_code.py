@@ -48,6 +48,7 @@ OPENING = re.compile(
     re.MULTILINE,
 )
 OPENERS = {
+    "apps/parsing/crawler/api.py": "names httpx's exceptions; the client is core.http's",
     "apps/intelligence/clients/openai.py": "the SDK is given core.http's client",
     "apps/intelligence/clients/openai_errors.py": "names the SDK's exceptions",
     "apps/intelligence/clients/openai_dialect.py": "names the SDK's types",

@@ -78,8 +78,10 @@ def producer(url: str) -> Iterator[Callable[[dict, int], None]]:
 
 
 @contextmanager
-def consumer(url: str, on_message: Callable[[dict, object], None]) -> Iterator[Connection]:
-    """A connection whose `drain_events` calls `on_message(body, message)`, one unacknowledged message at a time.
+def consumer(
+    url: str, on_message: Callable[[dict, object], None], *, prefetch: int = 1
+) -> Iterator[Connection]:
+    """A connection whose `drain_events` calls `on_message(body, message)`, `prefetch` unacknowledged ones at most.
 
     The caller acknowledges or requeues the message. Raises QueueUnavailable on connecting.
     """
@@ -91,5 +93,7 @@ def consumer(url: str, on_message: Callable[[dict, object], None]) -> Iterator[C
     with connection:
         channel = connection.channel()
         # It is declared by us or by who sends, with the same arguments; doing it twice changes nothing.
-        with Consumer(channel, queues=[QUEUE], callbacks=[on_message], accept=["json"], prefetch_count=1):
+        with Consumer(
+            channel, queues=[QUEUE], callbacks=[on_message], accept=["json"], prefetch_count=prefetch
+        ):
             yield connection
