@@ -1,6 +1,6 @@
 """python -m apps.parsing.crawler.crawl: one crawl in a process of its own.
 
-Reads {"task", "api_url", "token", "allow_private", "spiders", "delay", "seconds", "patience", "out"} from standard input;
+Reads {"task", "api_url", "token", "allow_private", "spiders", "delay", "seconds", "patience", "out"} from its input;
 writes one line {"error", "is_broken", "reason", "pages", "items", "new", "updated", "rejected"} to the file
 descriptor `out` when it is over. Logs go to standard error.
 """
