@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup run stop test check e2e clean
+.PHONY: help setup run stop test check e2e soak-kill clean
 help:
 	@echo "make run        the product on http://127.0.0.1:8000/ (PORT=… for another port)"
 	@echo "make stop       stop it, and the embedded servers"
 	@echo "make test       the tests (ARGS='tests/core -k name' for some of them)"
 	@echo "make check      lint, formatting, imports, migrations, schema, settings"
-	@echo "make e2e        the tests in a browser"
+	@echo "make e2e        the tests with a real WordPress, RabbitMQ and model server"
+	@echo "make soak-kill  kills processes at random while a run publishes (KILLS=200)"
 	@echo "make bench-NAME a benchmark of bench/"
 	@echo "make clean      remove what can be made again; the data in .data stays"
 
@@ -21,6 +22,7 @@ run: setup
 
 stop: setup
 	@$(BIN)/python -m config.serve stop
+	@$(BIN)/python -m scripts.e2e stop
 
 test: setup
 	@$(BIN)/pytest -n auto $(ARGS)
@@ -28,14 +30,19 @@ test: setup
 check: setup
 	@.ci/check
 
-e2e: setup
-	@echo "There are no tests in a browser yet."
+e2e:
+	@$(PYTHON) scripts/setup.py e2e.txt
+	@$(BIN)/pytest tests/e2e_real $(ARGS)
+
+soak-kill:
+	@$(PYTHON) scripts/setup.py e2e.txt
+	@KILLS=$(or $(KILLS),200) $(BIN)/pytest tests/e2e_real/test_kill.py $(ARGS)
 
 bench-%:
 	@$(PYTHON) scripts/setup.py bench.txt
 	@$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
 
 clean:
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.serve stop; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.serve stop; $(BIN)/python -m scripts.e2e stop; fi
 	@rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

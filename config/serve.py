@@ -56,7 +56,7 @@ def serve() -> None:
     }
     os.environ["PORT"] = str(port)
     os.environ.setdefault("GRANIAN_WORKERS", "2")
-    os.environ.setdefault("GRANIAN_BLOCKING_THREADS", "8")
+    os.environ.setdefault("GRANIAN_BLOCKING_THREADS", "4")
     # A thread keeps its database connection: let it live as long as the connection may.
     os.environ.setdefault("GRANIAN_BLOCKING_THREADS_IDLE_TIMEOUT", "600")
     os.environ.setdefault("GRANIAN_RESPAWN_FAILED_WORKERS", "true")

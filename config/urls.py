@@ -14,6 +14,7 @@ api = [
     path("auth/", include("apps.accounts.urls")),
     path("automation/", include("apps.automation.urls")),
     path("billing/", include("apps.billing.urls")),
+    path("integration/", include("apps.integration.urls")),
     path("keywords-library/", include("apps.planner.library_urls")),
     path("notifications/", include("apps.notifications.urls")),
     # Before planner's own, whose router would take them for an idea's id: tasks are the writer's.

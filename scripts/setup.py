@@ -24,7 +24,7 @@ PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 STAMP = VENV / ".installed.json"
 # Each holds all of the ones before it.
-FILES = ("base.txt", "dev.txt", "bench.txt")
+FILES = ("base.txt", "dev.txt", "e2e.txt", "bench.txt")
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.validators import UniqueTogetherValidator
 
 from apps.accounts.models import Account, ApiKey, Industry, IndustrySector, Plan, Sector, Site, User
+from apps.core.rows import RowSerializer
 from apps.core.serializers import IdRelatedField, IdsField, TenantSerializer
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -18,14 +19,14 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 NO_PLACES = {"localtime", "Factory", "posixrules"}
 
 
-class AccountSerializer(serializers.ModelSerializer):
+class AccountSerializer(RowSerializer):
     class Meta:
         model = Account
         fields = ["id", "name", "status", "created_at"]
         read_only_fields = ["status"]
 
 
-class UserSerializer(serializers.ModelSerializer):
+class UserSerializer(RowSerializer):
     class Meta:
         model = User
         fields = ["id", "email", "first_name", "last_name", "role", "all_sites", "is_active", "email_verified_at",
@@ -79,20 +80,20 @@ class RoleSerializer(serializers.Serializer):
     description = serializers.CharField()
 
 
-class PlanSerializer(serializers.ModelSerializer):
+class PlanSerializer(RowSerializer):
     class Meta:
         model = Plan
         fields = ["id", "name", "slug", "price", "currency", "monthly_credits", "rolls_over", "max_sites", "max_users",
                   "max_keywords", "max_content", "max_images"]  # fmt: skip
 
 
-class IndustrySectorSerializer(serializers.ModelSerializer):
+class IndustrySectorSerializer(RowSerializer):
     class Meta:
         model = IndustrySector
         fields = ["id", "name", "slug", "description"]
 
 
-class IndustrySerializer(serializers.ModelSerializer):
+class IndustrySerializer(RowSerializer):
     sectors = IndustrySectorSerializer(many=True)
 
     class Meta:
@@ -179,7 +180,7 @@ class SectorSerializer(TenantSerializer):
         return attrs
 
 
-class ApiKeySerializer(serializers.ModelSerializer):
+class ApiKeySerializer(RowSerializer):
     class Meta:
         model = ApiKey
         fields = ["id", "name", "prefix", "created_at", "last_used_at", "revoked_at"]

@@ -5,6 +5,7 @@ from rest_framework import serializers
 from apps.automation.models import Run, RunItem, RunLog
 from apps.automation.services.runs import next_run_at
 from apps.automation.services.stages import STAGES
+from apps.core.rows import RowSerializer
 from apps.core.serializers import TenantSerializer
 from apps.integration.models import STAGES as STAGE_NUMBERS
 from apps.integration.models import WEEKDAYS, SiteSettings
@@ -137,14 +138,14 @@ class RunStageSerializer(serializers.Serializer):
     completed_at = serializers.DateTimeField(allow_null=True)
 
 
-class RunLogSerializer(serializers.ModelSerializer):
+class RunLogSerializer(RowSerializer):
     class Meta:
         model = RunLog
         fields = ["id", "run", "level", "stage", "message", "created_at"]
         read_only_fields = fields
 
 
-class FailedItemSerializer(serializers.ModelSerializer):
+class FailedItemSerializer(RowSerializer):
     class Meta:
         model = RunItem
         fields = ["stage", "object_id", "attempts", "error"]

@@ -20,7 +20,7 @@ from apps.automation.services.overview import run_detail, runs_with_totals, stag
 from apps.automation.services.runs import run_cancel, run_pause, run_resume, run_start
 from apps.core.filters import ChoicesFilter, FilterSet, IdFilter
 from apps.core.viewsets import TenantMixin, TenantReadViewSet
-from apps.integration.services import site_settings
+from apps.integration.services.settings import site_settings
 
 SITE_ID = OpenApiParameter("site_id", OpenApiTypes.INT, required=True, description="The site.")
 RUN_ID = OpenApiParameter("run_id", OpenApiTypes.INT, required=True, description="The run.")

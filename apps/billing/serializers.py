@@ -3,6 +3,7 @@ from rest_framework import serializers
 
 from apps.billing.models import CreditEntry, CreditUsage, Operation
 from apps.billing.services.usage import CURRENCY
+from apps.core.rows import RowSerializer
 
 
 class BalancePlanSerializer(serializers.Serializer):
@@ -22,7 +23,7 @@ class BalanceSerializer(serializers.Serializer):
     monthly_credits = serializers.IntegerField()
 
 
-class TransactionSerializer(serializers.ModelSerializer):
+class TransactionSerializer(RowSerializer):
     operation = serializers.ChoiceField(
         Operation.choices, allow_blank=True, read_only=True, help_text="Empty: no work, such as a grant."
     )
@@ -43,7 +44,7 @@ class TransactionSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class UsageSerializer(serializers.ModelSerializer):
+class UsageSerializer(RowSerializer):
     currency = serializers.SerializerMethodField(help_text="Of `cost`.")
 
     class Meta:

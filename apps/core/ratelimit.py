@@ -7,7 +7,7 @@ that a request pays one round trip for both.
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from rest_framework.throttling import BaseThrottle
 
 from apps.core.sql import prepared_row
@@ -70,6 +70,7 @@ def first_row(statement: str, params: dict) -> tuple:
     A connection that the server has closed meanwhile, as by a restart, is opened again. A statement that was
     run but not answered then counts twice.
     """
+    connection = connections[DEFAULT_DB_ALIAS]
     connection.ensure_connection()
     connection.health_check_done = True
     raw = connection.connection

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from django.utils.functional import Promise
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
@@ -46,3 +47,15 @@ class EnvelopeRenderer(BaseRenderer):
         if message:
             answer["message"] = message
         return dumps(answer)
+
+
+class JsonNegotiation(DefaultContentNegotiation):
+    """DRF's, but who asks for anything, or for JSON alone, need not be negotiated with."""
+
+    def select_renderer(self, request, renderers, format_suffix=None):
+        meta = request._request.META
+        first, accepted = renderers[0], meta.get("HTTP_ACCEPT", "*/*")
+        named = format_suffix or (meta.get("QUERY_STRING") and "format" in request.query_params)
+        if not named and accepted in ("*/*", first.media_type):
+            return first, first.media_type
+        return super().select_renderer(request, renderers, format_suffix)

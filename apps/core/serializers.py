@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from apps.core.rows import RowSerializer
 from apps.core.tenancy import Tenant
 
 
@@ -22,7 +23,7 @@ class TenantRelatedField(IdRelatedField):
         return super().get_queryset().for_tenant(tenant)
 
 
-class TenantSerializer(serializers.ModelSerializer):
+class TenantSerializer(RowSerializer):
     """Related fields are scoped; those that name a site must agree on it."""
 
     serializer_related_field = TenantRelatedField

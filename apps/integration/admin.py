@@ -1,7 +1,7 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from apps.integration.models import DefaultSettings, SiteSettings
+from apps.integration.models import DefaultSettings, SiteIntegration, SiteSettings
 
 
 @admin.register(DefaultSettings)
@@ -22,3 +22,17 @@ class SiteSettingsAdmin(ModelAdmin):
     search_fields = ["site__name", "site__domain"]
     autocomplete_fields = ["site", "account"]
     list_select_related = ["site"]
+
+
+@admin.register(SiteIntegration)
+class SiteIntegrationAdmin(ModelAdmin):
+    list_display = ["site", "platform", "site_url", "username", "is_active", "status", "last_tested_at"]
+    list_filter = ["platform", "status", "is_active"]
+    search_fields = ["site__name", "site_url", "username"]
+    autocomplete_fields = ["site", "account"]
+    list_select_related = ["site"]
+    readonly_fields = ["status", "last_error", "last_tested_at", "rest_root"]
+    exclude = ["application_password"]
+
+    def has_add_permission(self, request) -> bool:
+        return False  # the password is the customer's to enter

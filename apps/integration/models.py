@@ -1,8 +1,9 @@
-"""The settings of a site, and the record they begin from."""
+"""The settings of a site, the record they begin from, and what a site is connected to."""
 
 from django.db import models
 
 from apps.accounts.models import Site
+from apps.core.fields import EncryptedTextField
 from apps.core.models import TenantModel
 
 STAGES = range(1, 8)
@@ -93,3 +94,39 @@ class SiteSettings(SettingsFields, TenantModel):
 
     def __str__(self) -> str:
         return f"Settings of {self.site_id}"
+
+
+class SiteIntegration(TenantModel):
+    """The connection of a site to the system that shows its content."""
+
+    class Platform(models.TextChoices):
+        WORDPRESS = "wordpress", "WordPress"
+
+    class AuthMethod(models.TextChoices):
+        APP_PASSWORD = "app_password"  # noqa: S105 (a name)
+
+    class Status(models.TextChoices):
+        UNTESTED = "untested"
+        CONNECTED = "connected"
+        FAILED = "failed"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="integrations")
+    platform = models.CharField(max_length=10, choices=Platform, default=Platform.WORDPRESS)
+    site_url = models.URLField(max_length=300, help_text="As it stands under Settings, General in WordPress.")
+    auth_method = models.CharField(max_length=12, choices=AuthMethod, default=AuthMethod.APP_PASSWORD)
+    username = models.CharField(max_length=100)
+    application_password = EncryptedTextField()
+    is_active = models.BooleanField(default=True, help_text="Content of the site is published here.")
+    rest_root = models.CharField(max_length=330, blank=True, help_text="Where the REST API was found.")
+    status = models.CharField(max_length=9, choices=Status, default=Status.UNTESTED)
+    last_error = models.TextField(blank=True)
+    last_tested_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["site", "platform"], name="site_integration_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_platform_display()} at {self.site_url}"

@@ -1,9 +1,10 @@
 from rest_framework import serializers
 
+from apps.core.rows import RowSerializer
 from apps.notifications.models import Notification
 
 
-class NotificationSerializer(serializers.ModelSerializer):
+class NotificationSerializer(RowSerializer):
     class Meta:
         model = Notification
         fields = ["id", "notification_type", "severity", "title", "message", "is_read", "created_at",

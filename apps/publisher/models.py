@@ -8,6 +8,7 @@ from django.utils.encoding import iri_to_uri
 
 from apps.accounts.models import Account, Site
 from apps.core.models import TenantModel, TenantQuerySet
+from apps.integration.models import SiteIntegration
 from apps.writer.models import Content
 
 
@@ -56,6 +57,57 @@ class PublishingRecord(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.content_id} to {self.target}: {self.status}"
+
+
+class WordPressPost(TenantModel):
+    """The post that an article is at a WordPress: the only one, by both unique keys."""
+
+    tenant_site = "content__site_id"
+
+    integration = models.ForeignKey(SiteIntegration, on_delete=models.CASCADE, related_name="posts")
+    content = models.ForeignKey(Content, on_delete=models.CASCADE, related_name="wordpress_posts")
+    external_id = models.PositiveBigIntegerField()
+    sent_hash = models.CharField(max_length=64, blank=True, help_text="Of all that was sent last.")
+    tidy_at = models.DateTimeField(
+        null=True, help_text="An answer was lost: look then whether a second draft came late."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = "WordPress post"
+        constraints = [
+            models.UniqueConstraint(fields=["integration", "content"], name="wordpress_post_of_content"),
+            models.UniqueConstraint(fields=["integration", "external_id"], name="wordpress_post_once"),
+        ]
+        indexes = [
+            models.Index(fields=["tidy_at"], name="wordpress_post_tidy", condition=Q(tidy_at__isnull=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"post {self.external_id}"
+
+
+class WordPressMedium(TenantModel):
+    """A picture in a WordPress's library, by what its bytes are: uploaded once."""
+
+    tenant_site = "integration__site_id"
+
+    integration = models.ForeignKey(SiteIntegration, on_delete=models.CASCADE, related_name="media")
+    sha256 = models.CharField(max_length=64)
+    external_id = models.PositiveBigIntegerField()
+    url = models.URLField(max_length=1000)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "WordPress medium"
+        verbose_name_plural = "WordPress media"
+        constraints = [
+            models.UniqueConstraint(fields=["integration", "sha256"], name="wordpress_medium_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"medium {self.external_id}"
 
 
 class HostedPageQuerySet(TenantQuerySet):

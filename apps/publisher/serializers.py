@@ -4,6 +4,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.core.models import Job
+from apps.core.rows import RowSerializer
 from apps.core.serializers import IdsField, TenantSerializer
 from apps.publisher.models import PublishingRecord, Target
 from apps.writer.models import Content
@@ -39,7 +40,7 @@ class ScheduledSerializer(serializers.Serializer):
     scheduled_publish_at = serializers.DateTimeField(allow_null=True)
 
 
-class StateSerializer(serializers.ModelSerializer):
+class StateSerializer(RowSerializer):
     """Where the publication of one content stands; `error` is why its last one failed."""
 
     content_id = serializers.IntegerField(source="pk")
@@ -57,7 +58,7 @@ class JobStateSerializer(serializers.Serializer):
     contents = StateSerializer(many=True)
 
 
-class DeploymentSerializer(serializers.ModelSerializer):
+class DeploymentSerializer(RowSerializer):
     task_id = serializers.UUIDField(source="pk")
     target = serializers.SerializerMethodField()
     site_ids = serializers.JSONField(source="of_sites")
@@ -69,9 +70,10 @@ class DeploymentSerializer(serializers.ModelSerializer):
         fields = ["task_id", "site_ids", "target", "state", "total", "published", "failed", "error", "created_at",
                   "started_at", "finished_at"]  # fmt: skip
 
-    @extend_schema_field(serializers.ChoiceField(Target.choices))
+    @extend_schema_field(serializers.ChoiceField(Target.choices, allow_null=True))
     def get_target(self, job: Job) -> Any:
-        return job.to_target or Target.HOSTED
+        """Null: each article went to its own site's."""
+        return job.to_target
 
 
 class DefinedImageSerializer(serializers.Serializer):

@@ -11,6 +11,7 @@ from apps.notifications.services import notify
 from apps.publisher.models import PublishingRecord
 from apps.publisher.services import dispatch
 from apps.publisher.services.publishing import content_publish, records_fail
+from apps.publisher.services.wordpress import TargetFailed
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,12 @@ log = logging.getLogger(__name__)
 def publish_due() -> None:
     """Starts what is scheduled and due."""
     dispatch.publish_due()
+
+
+@shared_task(queue=Queue.PUBLISH, acks_late=True, time_limit=600, expires=300)
+def tidy_posts() -> None:
+    """Deletes drafts that came late at a WordPress."""
+    dispatch.posts_tidy()
 
 
 def run_publish(run: JobRun) -> None:
@@ -40,6 +47,10 @@ def run_publish(run: JobRun) -> None:
             )
         except (LeaseLost, JobCancelled, TemporaryError, OperationalError):
             raise
+        except TargetFailed as error:
+            if not error.permanent:
+                raise TemporaryError(error.message, retry_after=error.retry_after) from error
+            failed.append({"content_id": content_id, "error": error.message})
         except AppError as error:
             failed.append({"content_id": content_id, "error": error.message})
         except Exception:

@@ -1,6 +1,7 @@
 from rest_framework import serializers
 
 from apps.core.models import Job
+from apps.core.rows import RowSerializer
 
 
 class ProgressSerializer(serializers.Serializer):
@@ -10,7 +11,7 @@ class ProgressSerializer(serializers.Serializer):
     message = serializers.CharField()
 
 
-class JobSerializer(serializers.ModelSerializer):
+class JobSerializer(RowSerializer):
     task_id = serializers.UUIDField(source="id")
     progress = ProgressSerializer(source="*")
     error = serializers.SerializerMethodField()

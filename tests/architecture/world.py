@@ -10,10 +10,10 @@ from apps.accounts.models import ApiKey, LimitCounter, SiteAccess, Subscription
 from apps.automation.models import Run, RunItem, RunLog, RunStage
 from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLot, CreditUsage
 from apps.core.models import Job
-from apps.integration.models import SiteSettings
+from apps.integration.models import SiteIntegration, SiteSettings
 from apps.notifications.models import Notification
 from apps.planner.models import Cluster, ContentIdea, Keyword
-from apps.publisher.models import HostedPage, PublishingRecord
+from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
 from apps.writer.models import Content, Image, Task
 from tests.conftest import Actor, _actor
 
@@ -75,6 +75,13 @@ def make_world(name: str) -> World:
     )
     add(CreditUsage, operation="idea", reference=secret, site=site, model=secret)
     add(SiteSettings, site=site)
+    integration = add(
+        SiteIntegration,
+        site=site,
+        site_url=f"https://{secret}.example.com",
+        username=secret,
+        application_password=secret,
+    )
     cluster = add(Cluster, site=site, sector=sector, name=secret)
     keyword = add(Keyword, site=site, sector=sector, cluster=cluster, keyword=secret, key=secret)
     idea = add(ContentIdea, site=site, sector=sector, cluster=cluster, title=secret, primary_keyword=secret)
@@ -91,6 +98,14 @@ def make_world(name: str) -> World:
         html=f"<p>{secret}</p>",
     )
     add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
+    add(WordPressPost, integration=integration, content=content, external_id=1)
+    add(
+        WordPressMedium,
+        integration=integration,
+        sha256="0" * 64,
+        external_id=2,
+        url=f"https://{secret}/a.png",
+    )
     add(PublishingRecord, site=site, content=content, target="hosted", reference=secret)
     add(
         HostedPage,

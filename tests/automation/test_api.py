@@ -2,7 +2,7 @@ import pytest
 
 from apps.automation.models import Run, RunLog
 from apps.core import jobs
-from apps.integration.services import site_settings
+from apps.integration.services.settings import site_settings
 
 pytestmark = pytest.mark.django_db
 BASE = "/api/v1/automation"

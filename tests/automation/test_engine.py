@@ -14,7 +14,7 @@ from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditUs
 from apps.core import jobs
 from apps.core.errors import Conflict
 from apps.core.models import Job
-from apps.integration.services import site_settings
+from apps.integration.services.settings import site_settings
 from apps.notifications.models import Notification
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage

@@ -10,7 +10,7 @@ from apps.automation.models import Run
 from apps.automation.services.runs import next_run_at, runs_start_due
 from apps.core import jobs
 from apps.integration.models import SiteSettings
-from apps.integration.services import site_settings
+from apps.integration.services.settings import site_settings
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.core.errors import Conflict, Invalid
 from apps.core.models import Job
 from apps.integration.models import SiteSettings
-from apps.integration.services import site_settings
+from apps.integration.services.settings import site_settings
 from apps.publisher.models import HostedPage, PublishingRecord
 from apps.publisher.services import publishing
 from apps.publisher.services.dispatch import publish_due

@@ -20,10 +20,12 @@ from apps.automation.services.stages import STAGES, Stage, Work, content_with_im
 from apps.billing.services.ledger import AlreadySettled, InsufficientCredits
 from apps.core.errors import AppError
 from apps.core.jobs import GoOnLater, JobRun, LeaseLost
+from apps.core.locks import Busy
 from apps.integration.models import SiteSettings
-from apps.integration.services import site_settings
+from apps.integration.services.settings import site_settings
 from apps.intelligence.services import UpstreamFailed
 from apps.notifications.services import notify
+from apps.publisher.services.wordpress import TargetFailed
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +73,7 @@ class Engine:
         )
         if began:
             self.log("The run has begun.")
-        # What another execution held when it died is free again: the job's lease is ours alone now.
-        RunItem.objects.filter(run=self.run, state=RunItem.State.CLAIMED).exclude(
-            claim_token=self.job.token
-        ).update(state=RunItem.State.PENDING, claim_token=None)
+        self._free_items()
         try:
             for stage in STAGES:
                 self._stage(stage)
@@ -264,6 +263,13 @@ class Engine:
                 self._back(item_id)
                 raise PauseRun(error.message) from error
             self._failed(stage, item_id, error.message, final=error.permanent or attempts >= MAX_ATTEMPTS)
+        except TargetFailed as error:
+            if error.target_down:
+                self._back(item_id)
+                raise PauseRun(error.message) from error
+            self._failed(stage, item_id, error.message, final=error.permanent or attempts >= MAX_ATTEMPTS)
+        except Busy as error:
+            self._failed(stage, item_id, str(error), final=attempts >= MAX_ATTEMPTS)
         except AppError as error:
             self._failed(stage, item_id, error.message, final=True)
         except Exception:

@@ -8,7 +8,7 @@ from pathlib import Path
 from apps.accounts.models import Sector, Site
 from apps.automation.models import Run
 from apps.automation.services.runs import run_start
-from apps.integration.services import site_settings
+from apps.integration.services.settings import site_settings
 from apps.planner.services.files import library_ids
 from apps.planner.services.library import ImportResult, keywords_add, keywords_import
 

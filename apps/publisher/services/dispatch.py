@@ -1,5 +1,6 @@
 """Handing work to jobs: what people ask for, what is due, and what was forgotten."""
 
+import logging
 from datetime import timedelta
 
 from django.db import transaction
@@ -8,13 +9,19 @@ from django.utils import timezone
 from apps.accounts.models import Account, Site
 from apps.core.errors import Conflict
 from apps.core.jobs import job_start
+from apps.core.locks import Busy
 from apps.core.models import Job
-from apps.publisher.models import PublishingRecord, Target
+from apps.integration.services.connections import connected_sites
+from apps.publisher.models import PublishingRecord, Target, WordPressPost
 from apps.publisher.services.publishing import OPEN, PUBLISHABLE, target_check
+from apps.publisher.services.wordpress import TargetFailed, post_tidy
 from apps.writer.models import Content
 
 # A record that is open for longer has lost whoever worked on it.
 FORGOTTEN_AFTER = timedelta(minutes=15)
+# A site that is down is asked for about twenty minutes.
+MAX_ATTEMPTS = 10
+log = logging.getLogger(__name__)
 
 
 def publish_start(
@@ -39,8 +46,7 @@ def publish_start(
             details={"content_ids": early},
         )
     sites = list(Site.objects.filter(pk__in=contents.values("site_id")).order_by("pk"))
-    for site in sites:
-        target_check(site=site, target=target)
+    targets = {target_check(site=site, target=target) for site in sites}
     return job_start(
         kind="content.publish",
         account_id=account_id,
@@ -48,11 +54,12 @@ def publish_start(
         payload={
             "content_ids": content_ids,
             "site_ids": [site.pk for site in sites],
-            "target": target,
+            "target": targets.pop() if len(targets) == 1 else target,
             "reference": reference,
         },
         total=len(content_ids),
         idempotency_key=idempotency_key,
+        max_attempts=MAX_ATTEMPTS,
     )
 
 
@@ -106,6 +113,7 @@ def publish_due(limit: int = 500) -> int:
             )
             .order_by("scheduled_publish_at", "pk")[:limit]
         )
+        connected = connected_sites({content.site_id for content in due})
         for content in due:
             reference = f"due:{content.pk}:{content.scheduled_publish_at.isoformat()}"
             PublishingRecord.objects.get_or_create(
@@ -114,7 +122,7 @@ def publish_due(limit: int = 500) -> int:
                 defaults={
                     "account_id": content.account_id,
                     "site_id": content.site_id,
-                    "target": Target.HOSTED,
+                    "target": Target.WORDPRESS if content.site_id in connected else Target.HOSTED,
                 },
             )
             _start_again(content.account_id, content.pk, content.site_id, reference, key=reference)
@@ -130,4 +138,25 @@ def publish_due(limit: int = 500) -> int:
 
 def _start_again(account_id: int, content_id: int, site_id: int, reference: str, *, key: str) -> None:
     payload = {"content_ids": [content_id], "site_ids": [site_id], "target": None, "reference": reference}
-    job_start(kind="content.publish", account_id=account_id, payload=payload, total=1, idempotency_key=key)
+    job_start(
+        kind="content.publish",
+        account_id=account_id,
+        payload=payload,
+        total=1,
+        idempotency_key=key,
+        max_attempts=MAX_ATTEMPTS,
+    )
+
+
+def posts_tidy(limit: int = 100) -> int:
+    """Deletes drafts that came late at a WordPress, after answers that were lost. Returns how many."""
+    due = WordPressPost.objects.filter(tidy_at__lte=timezone.now(), account__status=Account.Status.ACTIVE)
+    deleted = 0
+    for post in due.select_related("content", "integration").order_by("tidy_at")[:limit]:
+        try:
+            deleted += post_tidy(post)
+        except (TargetFailed, Busy):
+            # The site is away: look again in an hour.
+            WordPressPost.objects.filter(pk=post.pk).update(tidy_at=timezone.now() + timedelta(hours=1))
+            log.warning("post %s could not be tidied", post.pk, exc_info=True)
+    return deleted

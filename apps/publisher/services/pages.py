@@ -6,32 +6,26 @@ import logging
 import re
 from dataclasses import dataclass, field
 
-import nh3
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.encoding import iri_to_uri
-from django.utils.html import format_html
-from selectolax.lexbor import LexborHTMLParser, LexborNode
 from slugify import slugify
 
 from apps.core.errors import Conflict
 from apps.publisher.models import HostedPage
+from apps.publisher.services.illustrated import html_illustrated, without_controls
 from apps.writer.models import Content, Image
-from apps.writer.services.html import ATTRIBUTES, TAGS, html_clean, html_removed
+from apps.writer.services.html import html_clean, html_removed
 
 log = logging.getLogger(__name__)
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 # An address holds 600 characters, and a letter that is not ASCII takes up to twelve of them.
 SLUG_ENCODED = 400
 SLUG_ATTEMPTS = 20
-_ATTRIBUTES = {**ATTRIBUTES, "img": {"src", "alt", "title", "width", "height", "loading"}}
 # As seen from an article's page, so that a site keeps its pictures when its own address changes.
 PUBLIC_IMAGES = "../images/"
-# What neither XML nor a page may hold, but for tab and line ends.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
-_PRIVATE_IMAGE = re.compile(r"/api/v1/writer/images/file/\?id=(\d+)$")
 TEXTS = ("title", "excerpt", "meta_title", "meta_description")
 LISTS = ("categories", "tags")
 
@@ -94,19 +88,19 @@ def _snapshot(content: Content, images: list[Image]) -> Snapshot:
     body = html_clean(content.html)
     stored = {image.pk: name for image in images if (name := _copy(content, image))}
     by_id = {image.pk: image for image in images}
-    html = _with_images(body, by_id, stored)
+    html = html_illustrated(body, by_id, {pk: PUBLIC_IMAGES + name for pk, name in stored.items()})
     featured = next((stored[i.pk] for i in images if i.kind == Image.Kind.FEATURED and i.pk in stored), "")
     shown = {
         name: {
-            "alt": _text(by_id[pk].alt),
-            "caption": _text(by_id[pk].caption),
+            "alt": without_controls(by_id[pk].alt),
+            "caption": without_controls(by_id[pk].caption),
             "width": by_id[pk].width,
             "height": by_id[pk].height,
         }
         for pk, name in stored.items()
     }
     values = {
-        **{name: _text(getattr(content, name)) for name in TEXTS},
+        **{name: without_controls(getattr(content, name)) for name in TEXTS},
         **{name: _names(getattr(content, name)) for name in LISTS},
         "html": html,
         "images": shown,
@@ -118,65 +112,6 @@ def _snapshot(content: Content, images: list[Image]) -> Snapshot:
     }
     fields["images"] = _kept_of(len(images), len(stored))
     return Snapshot(values, digest, fields)
-
-
-def _with_images(body: str, images: dict[int, Image], stored: dict[int, str]) -> str:
-    """The text with its pictures: those it names itself, and each other one under its heading.
-
-    Cleaned once more at the end, so that nothing which was put in can be more than a picture of this page.
-    """
-    tree = LexborHTMLParser(body)
-    inside: set[int] = set()
-    for node in tree.css("img"):
-        match = _PRIVATE_IMAGE.search(node.attributes.get("src") or "")
-        pk = int(match[1]) if match else 0
-        if pk in stored:
-            node.attrs["src"] = PUBLIC_IMAGES + stored[pk]
-            node.attrs["loading"] = "lazy"
-            inside.add(pk)
-        else:
-            frame = node.parent if node.parent is not None and node.parent.tag == "figure" else node
-            frame.decompose()
-    headings = tree.css("h2")
-    to_place = [
-        i
-        for i in images.values()
-        if i.kind == Image.Kind.IN_ARTICLE and i.pk in stored and i.pk not in inside
-    ]
-    to_place.sort(key=lambda image: image.position)
-    for image in reversed([i for i in to_place if i.position < len(headings)]):
-        headings[image.position].insert_after(_figure(stored[image.pk], image))
-    for image in (i for i in to_place if i.position >= len(headings)):
-        tree.body.insert_child(_figure(stored[image.pk], image))
-    sources = {PUBLIC_IMAGES + name for name in stored.values()}
-    return nh3.clean(
-        tree.body.inner_html or "",
-        tags=TAGS,
-        attributes=_ATTRIBUTES,
-        attribute_filter=lambda tag, name, value: (
-            value if (tag, name) != ("img", "src") or value in sources else None
-        ),
-        url_schemes={"http", "https", "mailto"},
-        link_rel="noopener",
-    ).strip()
-
-
-def _figure(name: str, image: Image) -> LexborNode:
-    size = (
-        format_html(' width="{}" height="{}"', image.width, image.height)
-        if image.width and image.height
-        else ""
-    )
-    caption = format_html("<figcaption>{}</figcaption>", _text(image.caption)) if image.caption else ""
-    html = format_html(
-        '<figure><img src="{}{}" alt="{}" loading="lazy"{}>{}</figure>',
-        PUBLIC_IMAGES,
-        name,
-        _text(image.alt),
-        size,
-        caption,
-    )
-    return LexborHTMLParser(html).css_first("figure")
 
 
 def _copy(content: Content, image: Image) -> str:
@@ -247,11 +182,7 @@ def _kept_of(wanted: int, stored: int) -> str:
     return "kept" if stored == wanted else "changed" if stored else "dropped"
 
 
-def _text(text: str) -> str:
-    return _CONTROL.sub("", text)
-
-
 def _names(names: list) -> list[str]:
     """Names in one line each, each once."""
-    cleaned = (" ".join(_text(name).split()) for name in names if isinstance(name, str))
+    cleaned = (" ".join(without_controls(name).split()) for name in names if isinstance(name, str))
     return list(dict.fromkeys(name for name in cleaned if name))

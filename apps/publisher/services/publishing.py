@@ -15,11 +15,14 @@ from django.utils import timezone
 from apps.accounts.models import Site
 from apps.core.errors import AppError, Conflict, Invalid, NotFound
 from apps.core.jobs import JobCancelled, LeaseLost
+from apps.core.locks import Busy
 from apps.integration.models import SiteSettings
-from apps.integration.services import site_settings
+from apps.integration.services.connections import integration_of
+from apps.integration.services.settings import site_settings
 from apps.publisher.models import PublishingRecord, Target
 from apps.publisher.services.pages import page_write
 from apps.publisher.services.placement import next_slot, periods_start, zone_of
+from apps.publisher.services.wordpress import TargetFailed, Written, post_write
 from apps.writer.models import Content
 
 Finish = Callable[[dict], None] | None
@@ -28,21 +31,30 @@ OPEN = (PublishingRecord.Status.PENDING, PublishingRecord.Status.PUBLISHING)
 FURTHEST = timedelta(days=3650)
 
 
+def target_of(site: Site) -> str:
+    """Where an article of the site goes when nobody says: to what the site is connected to, else to us."""
+    return Target.WORDPRESS if integration_of(site_id=site.pk) else Target.HOSTED
+
+
 def target_check(*, site: Site, target: str | None) -> str:
     """The target that an article of the site goes to. Raises Invalid, or Conflict for a site that is closed."""
-    if target == Target.WORDPRESS:
+    if target not in (None, *Target.values):
+        raise Invalid("target", f"There is no target {target[:40]}. Use “hosted” or “wordpress”.")
+    if not site.is_active:
+        raise Conflict(f"The site {site.name} is switched off. Turn on is_active, then publish.")
+    connected = target != Target.HOSTED and integration_of(site_id=site.pk) is not None
+    if target == Target.WORDPRESS and not connected:
         raise Invalid(
             "target",
             f"No WordPress connection is set up for the site {site.name}. Set one up, or publish to “hosted”.",
         )
-    if target not in (None, Target.HOSTED):
-        raise Invalid("target", f"There is no target {target[:40]}. Use “hosted”.")
+    if connected:
+        return Target.WORDPRESS
     if not site.is_hosted:
         raise Conflict(
-            f"The site {site.name} is not hosted by us, and it has no other target. Turn on is_hosted."
+            f"The site {site.name} is not hosted by us, and it has no other target. Connect its WordPress, "
+            "or turn on is_hosted."
         )
-    if not site.is_active:
-        raise Conflict(f"The site {site.name} is switched off. Turn on is_active, then publish.")
     return Target.HOSTED
 
 
@@ -52,8 +64,9 @@ def content_publish(
     """Publishes an article, or brings what is out up to date. Under a reference that is done it does nothing.
 
     Returns {"record_id", "external_id", "external_url", "fields"}; `fields` says for each field whether the target
-    kept, changed or dropped it. `finish` is called with it in the transaction that makes it published. Raises
-    NotFound, Conflict for what is neither approved nor published, Invalid for a target that the site has not.
+    kept, changed or dropped it. `finish` is called with it in the transaction that makes it published. No
+    transaction may be open for a target that is not ours. Raises NotFound, Conflict for what is neither approved nor
+    published, Invalid for a target that the site has not, TargetFailed, and Busy while another one publishes it.
     """
     record_id = None
     try:
@@ -65,7 +78,7 @@ def content_publish(
                 defaults={
                     "account_id": account_id,
                     "site_id": content.site_id,
-                    "target": target or Target.HOSTED,
+                    "target": target or target_of(content.site),
                 },
             )
             if record.status == PublishingRecord.Status.PUBLISHED:
@@ -76,34 +89,59 @@ def content_publish(
             record.save(update_fields=["status", "attempts"])
             if content.status in PUBLISHABLE:
                 _set_site_status(content, Content.SiteStatus.PUBLISHING)
+        target = target_check(site=content.site, target=target)
+        written = None
+        if target == Target.WORDPRESS:
+            _check_publishable(content)
+            integration = integration_of(site_id=content.site_id)
+            if integration is None:
+                raise Conflict("The connection to WordPress was just switched off. Turn it on, then publish.")
+            written = post_write(content=content, integration=integration, again=record.attempts > 1)
         with transaction.atomic():
             content = _locked(account_id, content_id)
             record = PublishingRecord.objects.select_for_update().get(pk=record_id)
             if record.status == PublishingRecord.Status.PUBLISHED:
                 return _finished(record, finish)
-            if content.status not in PUBLISHABLE:
-                raise Conflict(f"Only approved content is published; “{content.title}” is {content.status}.")
-            record.target = target_check(site=content.site, target=target)
-            page, fields = page_write(content)
+            _check_publishable(content)
+            record.target = target
+            if written is None:
+                page, fields = page_write(content)
+                written = Written(str(page.pk), page.url, page.published_at, fields)
             content.status, content.site_status = Content.Status.PUBLISHED, Content.SiteStatus.PUBLISHED
-            content.external_id, content.external_url = str(page.pk), page.url
-            content.published_at, content.scheduled_publish_at = page.published_at, None
+            content.external_id, content.external_url = written.external_id, written.url
+            content.published_at, content.scheduled_publish_at = written.published_at, None
             content.save(update_fields=["status", "site_status", "external_id", "external_url", "published_at",
                                         "scheduled_publish_at"])  # fmt: skip
             record.status, record.error = PublishingRecord.Status.PUBLISHED, ""
-            record.external_id, record.external_url, record.fields = content.external_id, page.url, fields
+            record.external_id, record.external_url, record.fields = (
+                written.external_id,
+                written.url,
+                written.fields,
+            )
             record.finished_at = timezone.now()
             record.save()
             return _finished(record, finish)
-    except (LeaseLost, JobCancelled):
+    except (LeaseLost, JobCancelled, Busy):
         raise  # the other execution goes on with the record
     except Exception as error:
         if record_id:
-            sentence = (
-                error.message if isinstance(error, AppError) else "An internal error; the log knows more."
-            )
-            records_fail(records=PublishingRecord.objects.filter(pk=record_id), error=sentence)
+            _told_why(record_id, error)
         raise
+
+
+def _check_publishable(content: Content) -> None:
+    if content.status not in PUBLISHABLE:
+        raise Conflict(f"Only approved content is published; “{content.title}” is {content.status}.")
+
+
+def _told_why(record_id: int, error: Exception) -> None:
+    """Ends the record as failed; one that may go later stays open, with its reason."""
+    record = PublishingRecord.objects.filter(pk=record_id)
+    sentence = error.message if isinstance(error, AppError) else "An internal error; the log knows more."
+    if isinstance(error, TargetFailed) and not error.permanent:
+        record.filter(status__in=OPEN).update(error=sentence)
+    else:
+        records_fail(records=record, error=sentence)
 
 
 def records_fail(*, records, error: str) -> None:

@@ -29,7 +29,7 @@ from apps.core.filters import IdFilter, SiteFilterSet
 from apps.core.models import Job
 from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import TenantMixin
-from apps.publisher.models import PublishingRecord
+from apps.publisher.models import PublishingRecord, Target
 from apps.publisher.serializers import (
     DeploymentSerializer,
     JobStateSerializer,
@@ -194,6 +194,7 @@ class DeploymentViewSet(TenantMixin, mixins.ListModelMixin, viewsets.GenericView
 @extend_schema_view(
     schedule=extend_schema(request=ScheduleSerializer, responses=ScheduledSerializer),
     unschedule=extend_schema(request=None, responses=ScheduledSerializer),
+    publish_to_wordpress=extend_schema(request=None, responses=TaskIdSerializer),
 )
 class ContentScheduleViewSet(TenantMixin, viewsets.GenericViewSet):
     """The writer's content on the calendar."""
@@ -219,6 +220,18 @@ class ContentScheduleViewSet(TenantMixin, viewsets.GenericViewSet):
         """Take content off the schedule."""
         state = content_unschedule(account_id=self.tenant.account_id, content_id=self.get_object().pk)
         return Response(ScheduledSerializer(state).data)
+
+    @action(detail=True, methods=["post"])
+    def publish_to_wordpress(self, request, pk=None):
+        """Publish approved content to the WordPress of its site now, or bring the post that is there up to date."""
+        job = publish_start(
+            account_id=self.tenant.account_id,
+            content_ids=[self.get_object().pk],
+            target=Target.WORDPRESS,
+            user_id=self.tenant.user_id,
+            idempotency_key=request.headers.get("Idempotency-Key") or None,
+        )
+        return Response({"task_id": str(job.pk)})
 
 
 @method_decorator([conditional_page, cache_control(public=True, max_age=60)], name="dispatch")

@@ -1,0 +1,190 @@
+"""What a failed request to WordPress means: a cause, a sentence, and what to do about it.
+
+WordPress itself, its plug-ins, the web server, a proxy or a firewall in front of it may have answered. The signs are
+those that their users report.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+
+import httpx
+
+from apps.core.http import OutboundError
+
+CHALLENGE = re.compile(r"__cf_chl|cf-challenge|Attention Required|Just a moment|captcha", re.IGNORECASE)
+CREDENTIALS = {"incorrect_password", "invalid_username", "invalid_email", "invalid_application_credentials"}
+PASSWORDS_OFF = {"application_passwords_disabled", "application_passwords_disabled_for_user"}
+NOBODY = {"rest_not_logged_in"}
+BLOCKED = {"rest_forbidden", "rest_login_required", "rest_disabled", "rest_api_authentication_required"}
+
+ADVICE = {
+    "address": "Check the address of the site.",
+    "dns": "Check the spelling of the address, and that the domain is registered and has a DNS record.",
+    "refused": "Check that the web server is running and that the address and its port are right.",
+    "tls": "Renew the certificate of the site, or ask the host to install a valid one.",
+    "timeout": "Look whether the site is slow or overloaded, and try again.",
+    "unreachable": "Look whether the site is up, and try again.",
+    "redirect": "Enter the address that the site redirects to: a redirected request is not followed, as it would lose "
+    "what it carries.",
+    "rest_missing": "Turn on permalinks in WordPress (Settings, Permalinks, anything but Plain), and check that no "
+    "security plug-in switches the REST API off.",
+    "not_wordpress": "Enter the address of the WordPress site itself, as it stands under Settings, General.",
+    "html": "Another page answered in place of the REST API: look for a maintenance or login page, and for PHP notices "
+    "(turn WP_DEBUG_DISPLAY off).",
+    "cut": "The answer was cut short. It is asked again.",
+    "challenge": "Allow our server in the firewall (Cloudflare: a WAF rule that skips the challenge for /wp-json/).",
+    "firewall": "Ask the host to allow requests to /wp-json/ in the firewall (ModSecurity, a security plug-in).",
+    "rest_blocked": "Allow the REST API for logged-in users in the security plug-in of the site.",
+    # WordPress looks at an application password too late to say that it is wrong, unless a plug-in asked before.
+    "not_logged_in": "WordPress saw no valid login. Most often the user or the application password is wrong: enter "
+    "the login name (not the name of the application password), and make a new one under Users, Profile. When both are "
+    "right, the server strips the Authorization header: add `SetEnvIf Authorization "
+    '"(.*)" HTTP_AUTHORIZATION=$1` to .htaccess, or ask the host to pass it on.',
+    "credentials": "Enter the user's login name (not the name of the application password) and a current application "
+    "password, made in WordPress under Users, Profile.",
+    "app_passwords_off": "Serve the site over https, and allow application passwords in the security plug-in.",
+    "capability": "Give this WordPress user the role Editor or Administrator.",
+    "not_found": "It was deleted in WordPress.",
+    "too_large": "Raise the upload limit of the site (upload_max_filesize, post_max_size).",
+    "upload": "Look for a full disk, the upload limit, and the image library of PHP (GD or Imagick).",
+    "rate_limited": "It is tried again later.",
+    "maintenance": "The site is in maintenance, or overloaded. It is tried again later.",
+    "server_error": "Look into the error log of the site.",
+    "rejected": "",
+}
+# Nothing was done, and it will go later.
+_NOT_DONE = {"dns", "refused", "tls", "rate_limited"}
+_TEMPORARY = {"cut", "timeout", "unreachable", "rate_limited", "maintenance", "server_error"}
+
+
+class WordPressError(Exception):
+    """`cause` is a key of ADVICE, `code` WordPress's own. `permanent`: asking again does not help. `maybe_done`:
+    the site may have done it although no good answer came. `retry_after`: seconds that the site asked for."""
+
+    def __init__(
+        self,
+        cause: str,
+        sentence: str,
+        *,
+        permanent: bool | None = None,
+        code: str = "",
+        status: int | None = None,
+        data: Mapping | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.cause = cause
+        self.sentence = " ".join(filter(None, (sentence, ADVICE[cause])))
+        self.permanent = cause not in _TEMPORARY if permanent is None else permanent
+        self.code = code
+        self.status = status
+        self.data = data or {}
+        self.retry_after = retry_after
+        super().__init__(self.sentence)
+
+    @property
+    def maybe_done(self) -> bool:
+        return self.cause == "html" or (not self.permanent and self.cause not in _NOT_DONE)
+
+
+def error_of_transport(error: OutboundError, host: str) -> WordPressError:
+    """No answer came, or a broken one."""
+    cause = {
+        "address": "address",
+        "dns": "dns",
+        "refused": "refused",
+        "tls": "tls",
+        "timeout": "timeout",
+    }.get(error.reason, "unreachable")
+    return WordPressError(cause, str(error), permanent=error.permanent)
+
+
+def error_of_answer(response: httpx.Response) -> WordPressError:
+    """The meaning of an answer that is no success, or no JSON."""
+    host, status = response.url.host, response.status_code
+    if response.is_redirect:
+        where = response.headers.get("Location", "another address")[:200]
+        return WordPressError("redirect", f"{host} redirects to {where}.", status=status)
+    text = response.text[:20_000]
+    if "cf-mitigated" in response.headers or (status in (403, 429, 503) and CHALLENGE.search(text)):
+        return WordPressError("challenge", f"{host} asks for a proof that a browser is there.", status=status)
+    found = json_of(text)
+    if isinstance(found, dict) and isinstance(found.get("code"), str):
+        return _of_code(host, status, found, _seconds(response))
+    if response.is_success and text.lstrip()[:1] in ("{", "["):
+        return WordPressError("cut", f"{host} did not end its answer.", status=status)
+    if response.is_success:
+        return WordPressError(
+            "html", f"{host} answered with a page where its REST API was asked.", status=status
+        )
+    cause, sentence = _of_status(host, status)
+    return WordPressError(cause, sentence, status=status, retry_after=_seconds(response))
+
+
+def json_of(text: str):
+    """The JSON of an answer, or None."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _of_code(host: str, status: int, found: dict, seconds: float | None) -> WordPressError:
+    code = found["code"]
+    said = re.sub(r"<[^>]*>", "", str(found.get("message", "")))[:300].strip()
+    cause = "rejected"
+    if code in CREDENTIALS:
+        cause = "credentials"
+    elif code in PASSWORDS_OFF:
+        cause = "app_passwords_off"
+    elif code in NOBODY or (status == 401 and code.startswith("rest_cannot")):
+        cause = "not_logged_in"
+    elif code in BLOCKED and status in (401, 403):
+        cause = "rest_blocked"
+    elif status in (401, 403):
+        cause = "capability"
+    elif status == 404 and code.startswith("rest_no_route"):
+        cause = "rest_missing"
+    elif status in (404, 410):
+        cause = "not_found"
+    elif code.startswith("rest_upload"):
+        cause = "too_large" if status == 413 else "upload"
+    elif status == 429:
+        cause = "rate_limited"
+    elif status == 503:
+        cause = "maintenance"
+    elif status >= 500:
+        cause = "server_error"
+    data = found.get("data")
+    return WordPressError(
+        cause,
+        f"{host} says: {said or code}",
+        code=code,
+        status=status,
+        data=data if isinstance(data, dict) else None,
+        retry_after=seconds,
+    )
+
+
+def _of_status(host: str, status: int) -> tuple[str, str]:
+    match status:
+        case 401:
+            return "credentials", f"{host} refuses the login."
+        case 403 | 406:
+            return "firewall", f"A firewall of {host} refuses the request ({status})."
+        case 404:
+            return "rest_missing", f"{host} has no REST API at this address."
+        case 413:
+            return "too_large", f"{host} takes no file of this size."
+        case 429:
+            return "rate_limited", f"{host} is asked too often."
+        case 502 | 503 | 504 | 520 | 521 | 522 | 524:
+            return "maintenance", f"{host} is not available ({status})."
+        case _ if status >= 500:
+            return "server_error", f"{host} has an internal error ({status})."
+    return "rejected", f"{host} refuses the request ({status})."
+
+
+def _seconds(response: httpx.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return min(float(value), 3600.0) if value.isascii() and value.isdigit() else None

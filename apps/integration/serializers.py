@@ -1,0 +1,112 @@
+from urllib.parse import urlsplit
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.core.fields import masked
+from apps.core.http import AddressRefused, check_url
+from apps.core.serializers import TenantSerializer
+from apps.integration.models import SiteIntegration
+
+ADDRESS = ("site_url", "username", "application_password")
+
+
+class MaskedField(serializers.CharField):
+    """Written in clear, shown masked. What was shown, sent back, changes nothing."""
+
+    def to_representation(self, value: str) -> str:
+        return masked(value)
+
+
+class IntegrationSerializer(TenantSerializer):
+    application_password = MaskedField(
+        max_length=200,
+        help_text="Made in WordPress under Users, Profile, Application Passwords. Shown masked; the masked value sent "
+        "back keeps it.",
+    )
+    message = serializers.SerializerMethodField()
+
+    class Meta:
+        model = SiteIntegration
+        fields = ["id", "site", "platform", "site_url", "auth_method", "username", "application_password", "is_active",
+                  "status", "last_error", "last_tested_at", "message", "created_at", "updated_at"]  # fmt: skip
+        read_only_fields = ["status", "last_error", "last_tested_at"]
+        validators: list = []  # in validate(), with a sentence that says what to do
+
+    @extend_schema_field(str)
+    def get_message(self, integration: SiteIntegration) -> str:
+        """What to do next."""
+        if integration.status == SiteIntegration.Status.UNTESTED:
+            return "Test the connection before you publish."
+        return integration.last_error or "Connected."
+
+    def validate_site_url(self, url: str) -> str:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+            raise serializers.ValidationError(
+                "Enter the address of the site, such as https://example.com, without anything after it."
+            )
+        try:
+            check_url(url)
+        except AddressRefused as error:
+            raise serializers.ValidationError(str(error)) from error
+        path = parts.path.rstrip("/")
+        for tail in ("/wp-json", "/wp-admin", "/wp-login.php"):  # what people copy
+            path = path.removesuffix(tail)
+        return f"{parts.scheme}://{parts.netloc}{path}"
+
+    def validate_application_password(self, password: str) -> str:
+        if self.instance and password == masked(self.instance.application_password):
+            return self.instance.application_password
+        if password.startswith("••••"):
+            raise serializers.ValidationError("This is the masked password. Enter the password itself.")
+        return password
+
+    def validate_site(self, site):
+        if self.instance and site != self.instance.site:
+            raise serializers.ValidationError(
+                "A connection stays with its site. Make one for the other site."
+            )
+        return site
+
+    def validate(self, data: dict) -> dict:
+        site = data.get("site") or self.instance.site
+        platform = data.get("platform") or (self.instance or SiteIntegration()).platform
+        others = SiteIntegration.objects.filter(site=site, platform=platform)
+        if others.exclude(pk=getattr(self.instance, "pk", None)).exists():
+            raise serializers.ValidationError(
+                {"site": "This site has a connection already. Change that one, or delete it first."}
+            )
+        if self.instance and data.get("site_url", self.instance.site_url) != self.instance.site_url:
+            password = data.get("application_password")
+            if not password or password == self.instance.application_password:
+                # Else whoever may change the address could have the password sent to a server of his own.
+                raise serializers.ValidationError(
+                    {"application_password": "The address changes: enter the application password anew."}
+                )
+        return super().validate(data)
+
+    def update(self, instance: SiteIntegration, data: dict) -> SiteIntegration:
+        if any(name in data and data[name] != getattr(instance, name) for name in ADDRESS):
+            instance.status, instance.last_error = SiteIntegration.Status.UNTESTED, ""
+            instance.rest_root = ""
+        return super().update(instance, data)
+
+
+class CheckSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    ok = serializers.BooleanField()
+    message = serializers.CharField()
+
+
+class DiagnosisSerializer(serializers.Serializer):
+    connected = serializers.BooleanField()
+    cause = serializers.CharField(help_text="What is wrong, as a word; empty when all is well.")
+    message = serializers.CharField(help_text="What is wrong and what to do.")
+    site_name = serializers.CharField()
+    user = serializers.CharField()
+    roles = serializers.ListField(child=serializers.CharField())
+    missing = serializers.ListField(
+        child=serializers.CharField(), help_text="What this user may not do and can be done without."
+    )
+    checks = CheckSerializer(many=True)

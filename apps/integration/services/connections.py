@@ -1,0 +1,47 @@
+"""The connection of a site to WordPress: opened for whoever publishes, and tested for whoever set it up."""
+
+from collections.abc import Collection
+
+from django.utils import timezone
+
+from apps.integration.clients.wordpress import Diagnosis, WordPress, diagnose
+from apps.integration.models import SiteIntegration
+
+
+def connected_sites(site_ids: Collection[int]) -> set[int]:
+    """Those of the sites that have an active connection."""
+    active = SiteIntegration.objects.filter(site_id__in=site_ids, is_active=True)
+    return set(active.values_list("site_id", flat=True))
+
+
+def integration_of(*, site_id: int) -> SiteIntegration | None:
+    """The active connection of a site, or None."""
+    return SiteIntegration.objects.filter(
+        site_id=site_id, is_active=True, platform=SiteIntegration.Platform.WORDPRESS
+    ).first()
+
+
+def wordpress_of(integration: SiteIntegration) -> WordPress:
+    """The site behind a connection. Close it, or use it as a context manager."""
+    return WordPress(
+        url=integration.site_url,
+        username=integration.username,
+        password=integration.application_password,
+        rest_root=integration.rest_root,
+    )
+
+
+def connection_test(*, integration: SiteIntegration) -> Diagnosis:
+    """Looks into the connection and keeps what was found: its state, and where the REST API stands."""
+    found = diagnose(
+        url=integration.site_url, username=integration.username, password=integration.application_password
+    )
+    status = SiteIntegration.Status.CONNECTED if found.connected else SiteIntegration.Status.FAILED
+    # What was tested is what was read above: credentials that were changed meanwhile keep their own state.
+    SiteIntegration.objects.filter(pk=integration.pk, updated_at=integration.updated_at).update(
+        status=status,
+        last_error="" if found.connected else found.message,
+        last_tested_at=timezone.now(),
+        rest_root=found.rest_root or integration.rest_root,
+    )
+    return found

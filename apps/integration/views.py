@@ -1,0 +1,34 @@
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from apps.core.filters import SiteFilterSet
+from apps.core.viewsets import TenantViewSet
+from apps.integration.models import SiteIntegration
+from apps.integration.serializers import DiagnosisSerializer, IntegrationSerializer
+from apps.integration.services.connections import connection_test
+
+
+class IntegrationFilterSet(SiteFilterSet):
+    class Meta:
+        model = SiteIntegration
+        fields = ["platform", "status", "is_active"]
+
+
+class IntegrationViewSet(TenantViewSet):
+    """Where the content of the sites is published: connections to WordPress."""
+
+    area = "integrations"
+    key_actions = ("list", "create", "retrieve", "update", "test_connection")
+    queryset = SiteIntegration.objects.select_related("site")
+    serializer_class = IntegrationSerializer
+    filterset_class = IntegrationFilterSet
+    search_fields = ["site_url", "site__name"]
+    ordering_fields = ["created_at", "updated_at", "last_tested_at"]
+
+    @extend_schema(request=None, responses=DiagnosisSerializer)
+    @action(detail=True, methods=["post"])
+    def test_connection(self, request, pk=None):
+        """Try the connection step by step. What is wrong is named, with what to do; 200 in any case."""
+        found = connection_test(integration=self.get_object())
+        return Response(DiagnosisSerializer(found).data)

@@ -1,0 +1,6 @@
+"""An article at a WordPress: one post, one medium for each picture, whatever happens on the way."""
+
+from .errors import TargetFailed
+from .posts import Written, post_tidy, post_write
+
+__all__ = ["TargetFailed", "Written", "post_tidy", "post_write"]

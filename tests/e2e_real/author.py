@@ -1,0 +1,123 @@
+"""What the model of the tests says: long, whole answers that differ as their questions do, in the form asked for."""
+
+import hashlib
+import json
+import re
+
+from apps.intelligence.clients.openai_dialect import GO_ON
+
+_SENTENCES = (
+    "{topic} rewards a little patience before the first attempt.",
+    "Write down what was done and what came of it, and change one thing at a time.",
+    "Good water & fresh beans matter more than any machine.",
+    "Most mistakes come from haste, the rest from stale ingredients.",
+    "“Enough” is a better measure than “as much as possible”.",
+    "Compare two batches side by side; memory is a poor judge.",
+    "What works at 20 °C needs more time at 4 °C.",
+    "Keep the tools clean: old oil turns bitter within days.",
+)
+
+
+def last_sentence(title: str) -> str:
+    """What only a whole article ends with."""
+    return f"That is all there is to say about “{title}”."
+
+
+def answer(messages: list[dict]) -> str | None:
+    """The model's next message; what is left of the answer when it is told to go on. None: not a known question."""
+    prompt = next((m["content"] for m in messages if m["role"] == "user"), "")
+    data = next((found for write in (_article, _ideas, _names, _pictures) if (found := write(prompt))), None)
+    if data is None:
+        return None
+    whole = json.dumps(data, ensure_ascii=False)
+    if messages[-1]["content"] == GO_ON:
+        said = messages[-2]["content"]
+        return whole[len(said) :] if whole.startswith(said) else whole
+    return whole
+
+
+def article(title: str, words: int = 600, keyword: str = "") -> dict:
+    """The article of a title: always the same for it."""
+    seed = int(hashlib.sha256(title.encode()).hexdigest(), 16)
+    keyword = keyword or title
+    parts, count = [f"<p>{title}: what to know about {keyword} before you begin.</p>"], 0
+    while count < words:
+        n = len(parts)
+        if n % 4 == 1:
+            parts.append(f"<h2>{keyword.capitalize()}, step {n // 4 + 1}</h2>")
+        chosen = [_SENTENCES[(seed >> n + i) % len(_SENTENCES)].format(topic=title) for i in range(3)]
+        parts.append(
+            f"<p>{' '.join(chosen)}</p>" if n % 4 else f"<ul><li>{'</li><li>'.join(chosen)}</li></ul>"
+        )
+        count += sum(len(sentence.split()) for sentence in chosen)
+    parts.append(f"<p>{last_sentence(title)}</p>")
+    return {
+        "title": title,
+        "slug": re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-"),
+        "excerpt": f"What to know about {keyword}, step by step.",
+        "meta_title": title[:60],
+        "meta_description": f"{title}: a plain guide with steps, measures and mistakes to avoid."[:155],
+        "primary_keyword": keyword,
+        "secondary_keywords": [f"{keyword} guide", f"{keyword} tips"],
+        "categories": ["Guides"],
+        "tags": [keyword[:60], "how to"],
+        "html": "".join(parts),
+    }
+
+
+def _article(prompt: str) -> dict | None:
+    asked = re.match(
+        r"Write a .*? with the title “(.*?)” for the site .* of about (\d+) words\.", prompt, re.DOTALL
+    )
+    if asked is None:
+        return None
+    keyword = re.search(r"^Primary keyword: (.*)$", prompt, re.MULTILINE)
+    return article(asked[1], min(int(asked[2]), 1500), keyword[1] if keyword else "")
+
+
+def _ideas(prompt: str) -> dict | None:
+    asked = re.match(r"Plan (\d+) articles about the topic “(.*?)”", prompt)
+    if asked is None:
+        return None
+    keywords, taken = prompt.partition("\n\nEach article")[0], prompt.rpartition("\n\nTitles")[2].lower()
+    words = [re.sub(r" \(.*\)$", "", line) for line in re.findall(r"^- (.*)$", keywords, re.MULTILINE)]
+    ideas = []
+    for word in words or [asked[2]]:
+        title = f"{word.capitalize()}: a plain guide"
+        if title.lower() not in taken and len(ideas) < int(asked[1]):
+            ideas.append(
+                {
+                    "title": title,
+                    "description": f"Answers what people ask about {word}.",
+                    "content_type": "post",
+                    "structure": "guide",
+                    "intent": "informational",
+                    "primary_keyword": word,
+                    "target_keywords": [word],
+                    "outline": [{"heading": f"Why {word}", "points": ["What it is", "What it is not"]}],
+                    "word_count": 900,
+                }
+            )
+    return {"ideas": ideas}
+
+
+def _names(prompt: str) -> dict | None:
+    if not prompt.startswith("Give each of these groups of keywords a short name"):
+        return None
+    groups = [json.loads(line) for line in re.findall(r"^- (\{.*\})$", prompt, re.MULTILINE)]
+    return {"names": [{"id": g["id"], "name": f"{g['keywords'][0][:150]} {g['id']}"} for g in groups]}
+
+
+def _pictures(prompt: str) -> dict | None:
+    asked = re.match(
+        r"Describe one featured image and (\d+) images inside the text for the article “(.*?)”", prompt
+    )
+    if asked is None:
+        return None
+    return {
+        "featured": {"prompt": f"A table set for {asked[2]}", "alt": asked[2][:120], "caption": asked[2]},
+        "in_article": [
+            {"prompt": f"{asked[2]}, picture {n}", "alt": f"{asked[2][:100]}, {n}", "position": n}
+            for n in range(int(asked[1]))
+        ],
+    }

@@ -1,0 +1,92 @@
+"""The real parts. One that is missing or does not start is an error of its tests, never a skip."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from scripts.e2e import rabbitmq as rabbit
+from scripts.e2e.__main__ import start
+from scripts.e2e.state import load, locked
+from tests.e2e_real.llm import Llm, Serving
+
+
+@dataclass(frozen=True)
+class WordPress:
+    """A site; `users` by role: administrator, author, contributor, with login, password, application_password."""
+
+    url: str
+    users: dict[str, dict[str, str]]
+
+    @property
+    def address(self) -> str:
+        """The host:port that OUTBOUND_ALLOW_PRIVATE takes."""
+        return self.url.removeprefix("http://")
+
+    def api(self, role: str = "administrator") -> httpx.Client:
+        """A client of wp/v2 to look with, apart from the product's own."""
+        user = self.users[role]
+        auth = (user["login"], user["application_password"])
+        return httpx.Client(base_url=f"{self.url}/wp-json/wp/v2", auth=auth, trust_env=False, timeout=60)
+
+    def run_cron(self) -> None:
+        """Publishes what is due; the site's own cron is off."""
+        httpx.get(f"{self.url}/wp-cron.php?doing_wp_cron", trust_env=False, timeout=60).raise_for_status()
+
+    def writable_meta(self, *keys: str) -> None:
+        """The post meta that the REST API knows, as a plug-in would register it."""
+        with self.api() as api:
+            api.post("/settings", json={"e2e_meta_keys": ",".join(keys)}).raise_for_status()
+
+    def empty(self) -> None:
+        """Deletes all posts, pages, media, categories and tags."""
+        with self.api() as api:
+            for kind in ("posts", "pages", "media", "categories", "tags"):
+                status = {} if kind in ("categories", "tags", "media") else {"status": "any,trash"}
+                while rows := api.get(
+                    f"/{kind}", params={"per_page": 100, "_fields": "id,slug", **status}
+                ).json():
+                    rows = [row for row in rows if row["slug"] != "uncategorized"]
+                    if not rows:
+                        break
+                    for row in rows:
+                        api.delete(f"/{kind}/{row['id']}", params={"force": True}).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def parts() -> dict:
+    return start()
+
+
+@pytest.fixture(scope="session")
+def _wordpress(parts) -> WordPress:
+    return WordPress(**parts["wordpress"])
+
+
+@pytest.fixture
+def wordpress(_wordpress) -> WordPress:
+    """An empty site, without any registered post meta."""
+    _wordpress.empty()
+    _wordpress.writable_meta()
+    return _wordpress
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(parts, request) -> str:
+    """The URL of a virtual host of the broker that only this module has, empty."""
+    with locked():
+        return rabbit.new_vhost(load(), request.module.__name__.rpartition(".")[2])
+
+
+@pytest.fixture(scope="session")
+def _llm() -> Iterator[Llm]:
+    with Serving() as llm:
+        yield llm
+
+
+@pytest.fixture
+def llm(_llm) -> Llm:
+    """A model server without faults so far: `llm.use(settings)`, or `llm.environment` for processes."""
+    _llm.reset()
+    return _llm

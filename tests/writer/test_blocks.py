@@ -1,0 +1,62 @@
+import re
+
+import pytest
+
+from apps.writer.services.blocks import html_blocks
+from apps.writer.services.html import html_clean
+
+DELIMITER = re.compile(r"<!-- (/?)wp:([a-z-]+) (\{.*?\} )?-->")
+
+
+def names(markup: str) -> list[str]:
+    """The blocks in order of their opening; asserts that each is closed where it should be."""
+    opened, stack = [], []
+    for closing, name, _ in DELIMITER.findall(markup):
+        if closing:
+            assert stack.pop() == name
+        else:
+            stack.append(name)
+            opened.append(name)
+    assert not stack
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("html", "blocks"),
+    [
+        ("<p>a</p>", ["paragraph"]),
+        ("loose <strong>text</strong>", ["paragraph"]),
+        ("<p></p>", []),
+        ("", []),
+        ("<h2>a</h2><h3>b</h3>", ["heading", "heading"]),
+        ("<ul><li>a<ol><li>b</li></ol></li></ul>", ["list", "list-item", "list", "list-item"]),
+        ("<ul><li><table><tr><td>x</td></tr></table></li></ul>", ["html"]),
+        ("<table><tr><td>a</td></tr></table>", ["table"]),
+        ("<table><tr><td><p>a</p></td></tr></table>", ["html"]),
+        ("<blockquote>a</blockquote>", ["quote", "paragraph"]),
+        ("<pre><code>a</code></pre><pre>b</pre>", ["code", "preformatted"]),
+        ("<hr>", ["separator"]),
+        ("<figure><p>x</p></figure>", ["html"]),
+        ('<p dir="rtl">مرحبا 🫘</p>', ["paragraph"]),
+    ],
+)
+def test_blocks(html, blocks):
+    assert names(html_blocks(html)) == blocks
+
+
+def test_a_picture_knows_its_medium():
+    html = '<figure><img src="https://a/b.png?x=1&amp;y=2" alt="&quot;q&quot;"><figcaption>c</figcaption></figure>'
+    assert html_blocks(html, {"https://a/b.png?x=1&y=2": 7}) == (
+        '<!-- wp:image {"id":7,"sizeSlug":"full","linkDestination":"none"} -->\n'
+        '<figure class="wp-block-image size-full"><img src="https://a/b.png?x=1&amp;y=2" alt="&quot;q&quot;" '
+        'class="wp-image-7"/><figcaption class="wp-element-caption">c</figcaption></figure>\n<!-- /wp:image -->'
+    )
+
+
+def test_no_comment_of_the_text_becomes_a_block():
+    hostile = (
+        "<p>a <!-- wp:html --><script>alert(1)</script><!-- /wp:html --> --&gt; b</p>&lt;!-- wp:evil --&gt;"
+    )
+    markup = html_blocks(html_clean(hostile))
+    assert names(markup) == ["paragraph", "paragraph"]
+    assert "<script" not in markup
