@@ -46,6 +46,9 @@ class Api:
         while True:
             try:
                 answer = self._client.post(path, content=content)
+                if 300 <= answer.status_code < 400:
+                    place = answer.headers.get("Location", "elsewhere")
+                    raise ApiRefused(answer.status_code, f"The API moved: give --api-url as {place} says.")
                 if answer.status_code < 400:
                     return orjson.loads(answer.content)
                 problem = f"{answer.status_code} {answer.text[:300]}"
