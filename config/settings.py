@@ -57,6 +57,7 @@ LANGUAGE_CODE = "en-us"
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -67,6 +68,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "rest_framework",
     "django_filters",
+    "import_export",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "apps.core",
@@ -140,6 +142,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", 15))
 REFRESH_TOKEN_LIFETIME = timedelta(days=env.int("REFRESH_TOKEN_DAYS", 14))
+# The dashboard's, which the Telegram Mini App is given; who it names is looked up with every request.
+DASHBOARD_TOKEN_LIFETIME = timedelta(hours=env.int("DASHBOARD_TOKEN_HOURS", 12))
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
@@ -169,6 +173,8 @@ if not INTERNAL_API_TOKEN and _needs_database and EMBEDDED is not None:
 # Names for the log, in the order of the tokens; addresses (CIDR) that may call, none = all.
 INTERNAL_API_TOKEN_NAMES = [n.strip() for n in env.list("INTERNAL_API_TOKEN_NAMES", default=[])]
 INTERNAL_ALLOW_IPS = env.list("INTERNAL_ALLOW_IPS", default=[])
+# Who knows the bearer tokens that people send there: the InternalCaller of a token, or None.
+INTERNAL_BEARER = "apps.accounts.dashboard.dashboard_of"
 OUTBOUND_ALLOW_PRIVATE = env.list("OUTBOUND_ALLOW_PRIVATE", default=[])
 # An ingest batch may be 64 MiB; every other body is held to MAX_BODY_BYTES by the middleware.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
@@ -181,6 +187,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", str(embedded.state_dir() / "static")).__str__()
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(embedded.state_dir() / "media"))
+# Below it system/health/ says that the disk is full.
+DISK_MIN_FREE_MB = env.int("DISK_MIN_FREE_MB", 512)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -191,6 +199,10 @@ WHITENOISE_AUTOREFRESH = DEBUG
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Igny8 <no-reply@localhost>")
+
+# --- Telegram -----------------------------------------------------------------------------------------------------
+TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", "")
+TELEGRAM_API_BASE = env.str("TELEGRAM_API_BASE", "https://api.telegram.org")
 
 # --- The API ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -245,6 +257,8 @@ SPECTACULAR_SETTINGS = {
         "apps.core.internal_schema.internal_errors",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "TelegramRole": "apps.accounts.models.TelegramRole",
+        "UserRole": "apps.accounts.models.User.Role",
         "AccountStatus": "apps.accounts.models.Account.Status",
         "RunStatus": "apps.automation.models.Run.Status",
         "KeywordStatus": "apps.planner.models.Keyword.Status",
@@ -321,8 +335,6 @@ JOB_KINDS: dict[str, dict] = {
 PARSING_LEASE_SECONDS = env.float("PARSING_LEASE_SECONDS", 60)
 PARSING_TASK_SECONDS = env.float("PARSING_TASK_SECONDS", 3600)
 PARSING_SWEEP_SECONDS = env.float("PARSING_SWEEP_SECONDS", 15)
-# Called with topic and text of what staff should hear of; "" only logs it.
-PARSING_NOTICES = ""
 PARSING_ACTIVATIONS_PER_DAY = env.int("PARSING_ACTIVATIONS_PER_DAY", 200)
 
 # --- Celery -------------------------------------------------------------------------------------------------------
@@ -356,6 +368,15 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=41, hour=3),
     },
     "core-cleanup": {"task": "apps.core.tasks.clean_up", "schedule": crontab(minute=17, hour=3)},
+    "search-follow": {"task": "apps.intelligence.tasks.follow_products", "schedule": 10.0},
+    "products-score": {"task": "apps.intelligence.tasks.score_products", "schedule": 60.0},
+    "categories-suggest": {"task": "apps.intelligence.tasks.suggest_categories", "schedule": 300.0},
+    "telegram-send": {"task": "apps.notifications.tasks.send_telegram", "schedule": 30.0},
+    "telegram-forget": {
+        "task": "apps.notifications.tasks.forget_telegram",
+        "schedule": crontab(minute=29, hour=3),
+    },
+    "workers-forget": {"task": "apps.system.tasks.forget_workers", "schedule": crontab(minute=29, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
     "parsing-due": {"task": "apps.parsing.tasks.enqueue_due", "schedule": PARSING_SWEEP_SECONDS},
     "parsing-sweep": {"task": "apps.parsing.tasks.sweep_runs", "schedule": PARSING_SWEEP_SECONDS},
@@ -366,11 +387,14 @@ CELERY_BEAT_SCHEDULE = {
 # --- AI -----------------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", "")
+ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", "")
+ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", "")
 AI_TEXT_MODEL = env.str("AI_TEXT_MODEL", "")
 AI_IMAGE_MODEL = env.str("AI_IMAGE_MODEL", "")
 # Calls at a time to one provider, over all processes.
 AI_CONCURRENCY = {
     "openai": env.int("AI_CONCURRENCY_OPENAI", 16),
+    "anthropic": env.int("AI_CONCURRENCY_ANTHROPIC", 8),
     "offline": env.int("AI_CONCURRENCY_OFFLINE", 2),
 }
 AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
@@ -387,6 +411,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "ERROR"},
     },

@@ -29,6 +29,8 @@ api = [
 
 # For machines. The bots and workers that were there first call the second mount, which the schema leaves out.
 internal = [
+    path("", include("apps.accounts.internal_urls")),
+    path("", include("apps.intelligence.internal_urls")),
     path("", include("apps.parsing.urls")),
 ]
 

@@ -12,6 +12,8 @@ from apps.accounts.models import (
     Sector,
     Site,
     Subscription,
+    TelegramInvite,
+    TelegramSubscriber,
     User,
 )
 
@@ -126,4 +128,26 @@ class ApiKeyAdmin(ModelAdmin):
     exclude = ["key_hash"]
 
     def has_add_permission(self, request) -> bool:
+        return False
+
+
+@admin.register(TelegramSubscriber)
+class TelegramSubscriberAdmin(ModelAdmin):
+    list_display = ["chat_id", "name", "slug", "role", "language", "is_active", "created_at"]
+    list_filter = ["role", "is_active", "language"]
+    search_fields = ["=chat_id", "name", "slug"]
+
+
+@admin.register(TelegramInvite)
+class TelegramInviteAdmin(ModelAdmin):
+    list_display = ["username", "name", "role", "created_at", "expires_at", "claimed_at", "claimed_by"]
+    list_filter = ["role"]
+    list_select_related = ["claimed_by"]
+    search_fields = ["username", "name"]
+    exclude = ["password"]
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
         return False

@@ -21,7 +21,7 @@ USER_FIELDS = tuple(f.attname for f in User._meta.concrete_fields if f.attname !
 
 BEARER = f"""
 WITH rate AS ({COUNTER})
-SELECT {", ".join(f"u.{f}" for f in USER_FIELDS)}, a.status,
+SELECT {", ".join(f"u.{f}" for f in USER_FIELDS)}, a.status, a.disabled_modules,
   CASE WHEN NOT u.all_sites AND u.role IN ('editor', 'viewer')
        THEN (SELECT coalesce(array_agg(x.site_id), '{{}}') FROM accounts_siteaccess x WHERE x.user_id = u.id) END,
   rate.hits, rate."window", rate.now
@@ -39,7 +39,7 @@ WITH used AS (
   WHERE prefix = %(prefix)s AND revoked_at IS NULL AND key_hash = %(key_hash)s
     AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
 )
-SELECT k.id, k.key_hash, k.account_id, k.site_id, a.status
+SELECT k.id, k.key_hash, k.account_id, k.site_id, a.status, a.disabled_modules
 FROM (SELECT 1) AS one
 LEFT JOIN (accounts_apikey k JOIN accounts_account a ON a.id = k.account_id)
   ON k.prefix = %(prefix)s AND k.revoked_at IS NULL
@@ -92,7 +92,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
         if row[0] is None:
             raise InvalidToken
         user = User.from_db("default", USER_FIELDS, row[: len(USER_FIELDS)])
-        status, sites = row[len(USER_FIELDS) : len(USER_FIELDS) + 2]
+        status, off, sites = row[len(USER_FIELDS) : len(USER_FIELDS) + 3]
         request._request.tenant = Tenant(
             account_id=user.account_id,
             account_status=status,
@@ -100,6 +100,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
             site_ids=None if sites is None else frozenset(sites),
             user_id=user.pk,
             user_active=user.is_active,
+            disabled_modules=frozenset(off),
         )
         return user, token
 
@@ -119,7 +120,8 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         if not dot or len(prefix) > 16 or "\x00" in key:
             raise InvalidToken("This ApiKey is not valid. Make a new one at auth/sites/{id}/api-keys/.")
         digest = hashlib.sha256(key.encode()).hexdigest()
-        key_id, key_hash, account_id, site_id, status = first_row(KEY, {"prefix": prefix, "key_hash": digest})
+        row = first_row(KEY, {"prefix": prefix, "key_hash": digest})
+        key_id, key_hash, account_id, site_id, status, off = row
         if key_id is None or not hmac.compare_digest(key_hash, digest):
             raise InvalidToken(
                 "This ApiKey is not valid or was revoked. Make a new one at auth/sites/{id}/api-keys/."
@@ -132,6 +134,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             role="viewer",
             site_ids=frozenset({site_id}),
             key_id=key_id,
+            disabled_modules=frozenset(off),
         )
         return KeyUser(), prefix
 
@@ -154,6 +157,7 @@ def tenant_of_user(user: User) -> Tenant | None:
         site_ids=sites,
         user_id=user.pk,
         user_active=user.is_active,
+        disabled_modules=frozenset(user.account.disabled_modules),
     )
 
 

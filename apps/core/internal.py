@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 from rest_framework import authentication, exceptions
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
@@ -34,6 +35,9 @@ class InternalCaller:
 
     def __init__(self, name: str):
         self.name = name
+
+    def check(self, request, view) -> None:
+        """Raises PermissionDenied for what this caller may not do. A token of ours may do all."""
 
 
 def tokens() -> dict[str, str]:
@@ -88,13 +92,24 @@ class InternalTokenAuthentication(authentication.BaseAuthentication):
             )
         token = request.headers.get(HEADER, "")
         if not token:
-            return None
+            return self._bearer(request, address)
         name = _name_of(token)
         if name is None:
             log.warning("internal route refused to %s: wrong token", address)
             raise exceptions.PermissionDenied(f"The {HEADER} is wrong.")
         log.info("internal token %s used by %s: %s %s", name, address, request.method, request.path)
         return InternalCaller(name), name
+
+    def _bearer(self, request, address: str):
+        """A person's token in place of a machine's, where `INTERNAL_BEARER` names who knows it."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        caller: InternalCaller | None = import_string(settings.INTERNAL_BEARER)(token.strip())
+        if caller is None:
+            return None
+        log.info("internal token %s used by %s: %s %s", caller.name, address, request.method, request.path)
+        return caller, caller.name
 
     def authenticate_header(self, request) -> str:
         return HEADER
@@ -104,6 +119,7 @@ class InternalPermission(BasePermission):
     def has_permission(self, request, view) -> bool:
         if not isinstance(request.user, InternalCaller):
             raise exceptions.NotAuthenticated(f"Send the internal token as the header {HEADER}.")
+        request.user.check(request, view)
         return True
 
 

@@ -45,6 +45,15 @@ class AccountSuspended(PermissionDenied):
     app_code = "ACCOUNT_SUSPENDED"
 
 
+class ModuleDisabled(PermissionDenied):
+    app_code = "MODULE_DISABLED"
+
+    def __init__(self, module: str):
+        super().__init__(
+            f"The module {module} is switched off. An admin can switch it on at system/modules/."
+        )
+
+
 class TenantPermission(BasePermission):
     """Reads `area`, `key_actions` (what an ApiKey reaches) and `read_actions` (POSTs that only read) of the view."""
 
@@ -58,6 +67,10 @@ class TenantPermission(BasePermission):
         area = AREAS[view.area]
         if tenant.is_suspended and not area.suspended:
             raise AccountSuspended
+        # A module is an app, so that no view can forget to say whose it is.
+        module = type(view).__module__.split(".")[1]
+        if module in tenant.disabled_modules:
+            raise ModuleDisabled(module)
         if tenant.is_key:
             if action not in getattr(view, "key_actions", ()):
                 raise PermissionDenied("An ApiKey does not reach this route. Log in as a user.")

@@ -22,6 +22,7 @@ class Tenant:
     user_id: int | None = None
     key_id: int | None = None
     user_active: bool = True
+    disabled_modules: frozenset[str] = frozenset()
 
     @property
     def is_suspended(self) -> bool:

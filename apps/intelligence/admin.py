@@ -1,7 +1,14 @@
 from django.contrib import admin
+from django.utils import timezone
+from import_export import resources
+from import_export.admin import ImportExportModelAdmin
+from import_export.fields import Field
+from import_export.widgets import ForeignKeyWidget
 from unfold.admin import ModelAdmin
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
-from apps.intelligence.models import AIModel
+from apps.intelligence.models import AIModel, CategoryMapping, InternalCategory, ProductScore
+from apps.intelligence.services.categories import mappings_verify
 
 
 @admin.register(AIModel)
@@ -19,3 +26,81 @@ class AIModelAdmin(ModelAdmin):
     ]
     list_filter = ["provider", "kind", "is_active"]
     search_fields = ["name"]
+
+
+class InternalCategoryResource(resources.ModelResource):
+    """A row of a CSV is a category by its slug; its parent is named by slug, and stands above it in the file."""
+
+    parent = Field(
+        attribute="parent", column_name="parent", widget=ForeignKeyWidget(InternalCategory, field="slug")
+    )
+
+    class Meta:
+        model = InternalCategory
+        import_id_fields = ["slug"]
+        fields = ["slug", "name", "parent", "description", "is_active"]
+        export_order = fields
+        skip_unchanged = True
+        clean_model_instances = True
+
+
+@admin.register(InternalCategory)
+class InternalCategoryAdmin(ModelAdmin, ImportExportModelAdmin):
+    resource_classes = [InternalCategoryResource]
+    import_form_class = ImportForm
+    export_form_class = ExportForm
+    list_display = ["name", "parent", "slug", "is_active"]
+    list_filter = ["is_active", "parent"]
+    list_select_related = ["parent"]
+    search_fields = ["name", "slug", "description"]
+    autocomplete_fields = ["parent"]
+    prepopulated_fields = {"slug": ["name"]}
+
+
+@admin.register(CategoryMapping)
+class CategoryMappingAdmin(ModelAdmin):
+    """What names mean. Saving one by hand verifies it; a whole list is verified by the action."""
+
+    list_display = [
+        "external",
+        "internal",
+        "origin",
+        "confidence",
+        "is_verified",
+        "verified_by",
+        "updated_at",
+    ]
+    list_filter = ["is_verified", "origin", "internal"]
+    list_select_related = ["external", "internal", "verified_by"]
+    search_fields = ["external__name", "internal__name"]
+    autocomplete_fields = ["internal"]
+    fields = ["external", "internal", "origin", "confidence", "is_verified", "verified_by", "verified_at"]
+    readonly_fields = ["origin", "confidence", "is_verified", "verified_by", "verified_at"]
+    raw_id_fields = ["external"]
+    actions = ["verify"]
+
+    def get_readonly_fields(self, request, obj=None):
+        return [*self.readonly_fields, "external"] if obj else self.readonly_fields
+
+    def save_model(self, request, obj, form, change):
+        if not change or "internal" in form.changed_data:
+            obj.origin, obj.confidence = CategoryMapping.Origin.STAFF, None
+        obj.is_verified, obj.verified_by, obj.verified_at = True, request.user, timezone.now()
+        super().save_model(request, obj, form, change)
+
+    @admin.action(description="Verify the selected mappings")
+    def verify(self, request, queryset):
+        done = mappings_verify(mappings=list(queryset.values_list("pk", flat=True)), user=request.user)
+        self.message_user(request, f"{done} mappings were verified.")
+
+
+@admin.register(ProductScore)
+class ProductScoreAdmin(ModelAdmin):
+    list_display = ["product", "gift_score", "scoring_model", "scoring_version", "worker", "scored_at"]
+    list_select_related = ["product"]
+    search_fields = ["=product__gift_id"]
+    show_full_result_count = False
+    readonly_fields = [f.name for f in ProductScore._meta.fields]
+
+    def has_add_permission(self, request) -> bool:
+        return False

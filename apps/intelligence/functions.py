@@ -27,7 +27,8 @@ class BadTemplate(ValueError):
 
 @dataclass(frozen=True)
 class Function:
-    """`variables` are the inputs that a template may use; users know the prompt by `prompt_type`."""
+    """`variables` are the inputs that a template may use, `needed` those that it must: without them the model
+    would not know what it is asked about. Users know the prompt by `prompt_type`."""
 
     name: str
     prompt_type: str
@@ -37,6 +38,7 @@ class Function:
     variables: tuple[str, ...]
     max_tokens: int
     temperature: float = 0.7
+    needed: tuple[str, ...] = ()
 
 
 def _text(longest: int, shortest: int = 0) -> dict:
@@ -105,6 +107,7 @@ FUNCTIONS: Mapping[str, Function] = {
             variables=("clusters",),
             max_tokens=4096,
             temperature=0.2,
+            needed=("clusters",),
         ),
         Function(
             name="ideas",
@@ -124,6 +127,7 @@ FUNCTIONS: Mapping[str, Function] = {
             schema=_object(ideas=_list(_IDEA)),
             variables=("cluster", "keywords", "count", "language", "existing_titles"),
             max_tokens=8192,
+            needed=("cluster", "count"),
         ),
         Function(
             name="content",
@@ -138,7 +142,7 @@ FUNCTIONS: Mapping[str, Function] = {
                 "(sector: {sector}), in the language {language}, in a {tone} tone, of about {word_count} "
                 "words.\n\n"
                 "Primary keyword: {primary_keyword}\nFurther keywords:\n{keywords}\n\nOutline:\n{outline}\n\n"
-                "Section with frequent questions: {include_faq}\n\n"
+                "Section with frequent questions: {include_faq}\nThe author, and how they write: {author}\n\n"
                 "html: only h2, h3, p, ul, ol, li, strong and em, without attributes; no h1, the title "
                 "stands above. "
                 "The primary keyword stands in the first paragraph and in a heading, where it reads "
@@ -161,8 +165,10 @@ FUNCTIONS: Mapping[str, Function] = {
                 "include_faq",
                 "site_name",
                 "sector",
+                "author",
             ),
             max_tokens=8192,
+            needed=("title",),
         ),
         Function(
             name="image_prompts",
@@ -181,6 +187,7 @@ FUNCTIONS: Mapping[str, Function] = {
             schema=_IMAGE_PROMPTS,
             variables=("title", "headings", "primary_keyword", "style", "count"),
             max_tokens=4096,
+            needed=("title", "count"),
         ),
     )
 }
@@ -218,8 +225,13 @@ def text_request(
     )
 
 
+def by_prompt_type() -> dict[str, Function]:
+    """The functions under the names that users know them by."""
+    return {function.prompt_type: function for function in FUNCTIONS.values()}
+
+
 def check_template(name: str, template: str) -> None:
-    """Raises BadTemplate when `template` is empty or uses a variable that `name` does not have."""
+    """Raises BadTemplate when `template` is empty, uses a variable that `name` does not have or lacks a needed one."""
     if not template.strip():
         raise BadTemplate("A prompt cannot be empty.")
     known = FUNCTIONS[name].variables
@@ -228,6 +240,12 @@ def check_template(name: str, template: str) -> None:
             f"The prompt uses {', '.join(f'{{{variable}}}' for variable in unknown)}, which it does not "
             f"have. "
             f"Its variables are {', '.join(f'{{{variable}}}' for variable in known)}."
+        )
+    used = {match[1] for match in _VARIABLE.finditer(template)}
+    if missing := [variable for variable in FUNCTIONS[name].needed if variable not in used]:
+        raise BadTemplate(
+            f"The prompt lacks {', '.join(f'{{{variable}}}' for variable in missing)}, without which the model "
+            "does not know what it is asked about."
         )
 
 

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from apps.notifications.models import Notification
+from apps.notifications.models import Notification, TelegramMessage
 
 
 @admin.register(Notification)
@@ -19,4 +19,19 @@ class NotificationAdmin(ModelAdmin):
         return False
 
     def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(TelegramMessage)
+class TelegramMessageAdmin(ModelAdmin):
+    list_display = ["created_at", "subscriber", "topic", "state", "attempts", "sent_at", "error"]
+    list_filter = ["state", "topic"]
+    list_select_related = ["subscriber"]
+    search_fields = ["text", "subscriber__name", "subscriber__slug"]
+    date_hierarchy = "created_at"
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
         return False

@@ -92,7 +92,11 @@ def run_generate_ideas(run: JobRun) -> None:
     """Several clusters at a time. One that fails does not fail the others; what an execution before did, stays."""
     ids = run.payload["cluster_ids"]
     done, failed = work_side_by_side(
-        run, ids, partial(_ideas_of, run), workers=concurrency(kind="text"), verb="clusters"
+        run,
+        ids,
+        partial(_ideas_of, run),
+        workers=concurrency(kind="text", account_id=run.account_id),
+        verb="clusters",
     )
     if not done:
         raise next(iter(failed.values()))

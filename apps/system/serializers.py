@@ -1,7 +1,10 @@
 from rest_framework import serializers
 
+from apps.accounts.models import MODULES
 from apps.core.models import Job
 from apps.core.rows import RowSerializer
+from apps.core.serializers import TenantSerializer
+from apps.system.models import AuthorProfile, ContentSettings
 
 
 class ProgressSerializer(serializers.Serializer):
@@ -43,3 +46,73 @@ class PartSerializer(serializers.Serializer):
 class HealthSerializer(serializers.Serializer):
     status = serializers.ChoiceField(["ok", "degraded"])
     parts = serializers.DictField(child=PartSerializer())
+
+
+class AuthorProfileSerializer(TenantSerializer):
+    bio = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    style = serializers.CharField(
+        max_length=2000, required=False, allow_blank=True, help_text="How they write, for the model."
+    )
+
+    class Meta:
+        model = AuthorProfile
+        fields = ["id", "site", "name", "job_title", "bio", "tone", "style", "is_default", "created_at",
+                  "updated_at"]  # fmt: skip
+        # The newest default takes the place of the one that was: no two meet.
+        validators = []
+        extra_kwargs = {
+            "site": {"help_text": "null: of all sites of the account.", "required": False, "allow_null": True}
+        }
+
+
+class KnownFieldsSerializer(serializers.Serializer):
+    """A name that there is not is refused: a setting that is misspelt must not be lost in silence."""
+
+    def validate(self, attrs: dict) -> dict:
+        if unknown := sorted(set(self.initial_data) - set(self.fields)):
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {unknown[0][:60]: [f"There is no such name; there are {known}."]}
+            )
+        return attrs
+
+
+class ContentGenerationSerializer(KnownFieldsSerializer):
+    default_article_length = serializers.IntegerField(
+        min_value=100, max_value=20_000, required=False, help_text="Words, of a task that names none."
+    )
+    default_tone = serializers.CharField(
+        max_length=80, required=False, help_text="Of articles whose author has none."
+    )
+    include_faq = serializers.BooleanField(required=False, help_text="A section with frequent questions.")
+    enable_internal_linking = serializers.BooleanField(required=False)
+
+
+class PublishingDefaultsSerializer(KnownFieldsSerializer):
+    """What the settings of a new site begin from."""
+
+    default_publish_status = serializers.ChoiceField(["draft", "publish"], required=False)
+    auto_schedule = serializers.BooleanField(required=False)
+    schedule_frequency = serializers.ChoiceField(["daily", "weekdays", "weekly"], required=False)
+    schedule_times = serializers.ListField(
+        child=serializers.RegexField(
+            r"^([01]\d|2[0-3]):[0-5]\d$", error_messages={"invalid": "Write HH:MM."}
+        ),
+        allow_empty=False,
+        max_length=24,
+        required=False,
+    )
+
+    def validate_schedule_times(self, value: list[str]) -> list[str]:
+        return sorted(set(value))
+
+
+CONTENT_SETTINGS = {
+    ContentSettings.Key.CONTENT_GENERATION.value: ContentGenerationSerializer,
+    ContentSettings.Key.PUBLISHING.value: PublishingDefaultsSerializer,
+}
+
+
+class ModulesSerializer(KnownFieldsSerializer):
+    def get_fields(self) -> dict:
+        return {name: serializers.BooleanField(required=False) for name in MODULES}

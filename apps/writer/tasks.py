@@ -27,7 +27,7 @@ def run_generate_content(run: JobRun) -> None:
         )
 
     done, failed = work_side_by_side(
-        run, ids, write, workers=concurrency(kind="text"), verb="articles written"
+        run, ids, write, workers=concurrency(kind="text", account_id=run.account_id), verb="articles written"
     )
     if not done:
         raise next(iter(failed.values()))
@@ -107,7 +107,7 @@ def run_generate_images(run: JobRun) -> None:
     images = Image.objects.filter(content_id=content_id)
     missing = list(images.exclude(status=Image.Status.GENERATED).values_list("pk", flat=True))
     done, failed = work_side_by_side(
-        run, missing, make, workers=concurrency(kind="image"), verb="images made"
+        run, missing, make, workers=concurrency(kind="image", account_id=run.account_id), verb="images made"
     )
     if failed and not done:
         raise next(iter(failed.values()))

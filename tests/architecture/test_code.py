@@ -43,12 +43,13 @@ def test_files_stay_readable():
 
 # Who may open a connection: core.http, and who hands its client on.
 OPENING = re.compile(
-    r"^\s*(?:import|from) (?:requests|urllib\.request|urllib3|aiohttp|socket|http\.client|httpx|openai)\b"
+    r"^\s*(?:import|from) (?:requests|urllib\.request|urllib3|aiohttp|socket|http\.client|httpx2?|openai|anthropic)\b"
     r"|^\s*from urllib import .*request",
     re.MULTILINE,
 )
 OPENERS = {
     "apps/parsing/crawler/api.py": "names httpx's exceptions; the client is core.http's",
+    "apps/intelligence/clients/anthropic.py": "the SDK is given core.http's client",
     "apps/integration/clients/wordpress/errors.py": "names the type of an answer",
     "apps/intelligence/clients/openai.py": "the SDK is given core.http's client",
     "apps/intelligence/clients/openai_errors.py": "names the SDK's exceptions",

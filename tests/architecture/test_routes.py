@@ -14,8 +14,23 @@ LATER = Path(__file__).with_name("routes_later.txt")
 EXTRA = {
     "GET /internal/sources/backlog/stats": "how large the backlog is and what the day's quota leaves",
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
+    "GET /api/v1/system/prompts/{}/diff/": "what two versions of a prompt differ in",
+    "GET /api/v1/system/prompts/{}/versions/": "the history that `reset` goes back over",
+    "GET /api/v1/system/settings/integrations/anthropic/": "a second provider of texts, set as OpenAI is",
+    "PUT /api/v1/system/settings/integrations/anthropic/": "the same",
     "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
+    "GET /internal/categories": "the tree that names are mapped to",
+    "GET /internal/scoring/axes": "workers read the axes where they stand",
+    "GET /internal/telegram/subscribers/by-username/{}": "bots in use find people by it",
+    "POST /internal/telegram/subscribers/{}/language": "subscribers choose their language",
+    "POST /internal/telegram/subscribers/{}/subscribe": "topics are chosen one by one",
+    "POST /internal/telegram/subscribers/{}/unsubscribe": "and left so",
+    "GET /internal/telegram/topics/{}/subscribers": "who is told of a topic",
+    "GET /internal/telegram/invites": "what is open",
+    "POST /internal/telegram/invites": "a role for who has the password",
+    "POST /internal/telegram/invites/claim": "and its one use",
+    "DELETE /internal/telegram/invites/{}": "taken back",
 }
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +79,7 @@ def test_a_stranger_gets_401_everywhere(anonymous):
         path = route.path
         for part in ("{id}", "{key_id}", "{site_id}"):
             path = path.replace(part, "1")
+        path = path.replace("{prompt_type}", "content").replace("{key}", "publishing")
         path = path.replace("{task_id}", "5b1a7c4e-2f0c-4d57-9a3e-0d2f6f8f1c11")
         answer = getattr(anonymous, route.method.lower())(path)
         assert answer.status_code == 401, (route.name, answer.status_code)

@@ -11,9 +11,11 @@ from apps.automation.models import Run, RunItem, RunLog, RunStage
 from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLot, CreditUsage
 from apps.core.models import Job
 from apps.integration.models import SiteIntegration, SiteSettings
+from apps.intelligence.models import PromptVersion, ProviderSettings
 from apps.notifications.models import Notification
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
+from apps.system.models import AuthorProfile, ContentSettings
 from apps.writer.models import Content, Image, Task
 from tests.conftest import Actor, _actor
 
@@ -75,6 +77,10 @@ def make_world(name: str) -> World:
     )
     add(CreditUsage, operation="idea", reference=secret, site=site, model=secret)
     add(SiteSettings, site=site)
+    add(ProviderSettings, kind="openai", api_key=secret, model=secret)
+    add(PromptVersion, prompt_type="content", version=1, template=f"{{title}} {secret}")
+    add(ContentSettings, key="publishing", values={"default_publish_status": secret})
+    add(AuthorProfile, site=site, name=secret, bio=secret)
     integration = add(
         SiteIntegration,
         site=site,

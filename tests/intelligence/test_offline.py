@@ -42,6 +42,7 @@ CONTENT = {
     "tone": "friendly",
     "language": "en",
     "include_faq": True,
+    "author": "",
     "site_name": "Runners",
     "sector": "Sports",
 }

@@ -27,12 +27,13 @@ CONTENT = {
     "include_faq": True,
     "site_name": "Coffee",
     "sector": "Coffee & Tea",
+    "author": "",
 }
 
 
 @pytest.mark.django_db
 def test_without_a_key_everything_is_offline_and_says_so():
-    assert is_offline(kind="text") and is_offline(kind="image")
+    assert is_offline(kind="text", account_id=None) and is_offline(kind="image", account_id=None)
     answer = text_call(function="content", inputs=CONTENT, account_id=1)
     assert answer.is_offline and answer.cost == 0
     assert "offline draft" in answer.data["html"].lower()
@@ -42,10 +43,10 @@ def test_without_a_key_everything_is_offline_and_says_so():
 @pytest.mark.django_db
 def test_with_a_key_the_default_model_or_the_testing_one(settings, ai_models):
     settings.OPENAI_API_KEY = "sk-test"
-    assert model_choose(kind="text").model == "gpt-4.1"
-    assert model_choose(kind="text", testing=True).model == "gpt-4.1-mini"
+    assert model_choose(kind="text", account_id=None).model == "gpt-4.1"
+    assert model_choose(kind="text", account_id=None, testing=True).model == "gpt-4.1-mini"
     settings.AI_TEXT_MODEL = "local-model"
-    assert model_choose(kind="text") == Choice("openai", "local-model")
+    assert model_choose(kind="text", account_id=None) == Choice("openai", "local-model")
 
 
 def test_cost_is_by_thousand_tokens():

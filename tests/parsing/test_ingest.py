@@ -121,7 +121,8 @@ def test_odd_unicode_null_characters_and_what_is_too_large(api, source):
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b"[]", b"null", b'{"items": []}', b'{"source_id": "x", "items": []}', b'{"source_id": 1, "items": 5}',
+        b"", b"{", b"[]", b"null", b'{"items": []}', b'{"source_id": "x", "items": []}',
+        b'{"source_id": 1, "items": 5}',
         b'{"source_id": 1.5, "items": []}', b'\xff\xfe', b"[" * 100_000,
     ],
 )  # fmt: skip
@@ -134,7 +135,11 @@ def test_an_unknown_source_stores_nothing(api, db):
     for source_id in (424_242, 0, -5, 2**62):
         answer = ingest(api, source_id, [item(1, category="Mugs")])
         assert answer.status_code == 404 and "source" in answer.json()["detail"]
-    assert not Product.objects.exists() and not SourceRun.objects.exists() and not ExternalCategory.objects.exists()
+    assert (
+        not Product.objects.exists()
+        and not SourceRun.objects.exists()
+        and not ExternalCategory.objects.exists()
+    )
 
 
 def test_too_large_a_body(api, settings):
@@ -203,7 +208,10 @@ def test_batches_with_the_same_products_never_dead_lock(source):
     ("given", "wanted"),
     [
         ("HTTP://Example.COM:80/a/../b?utm_source=x&b=2&a=1#f", "http://example.com/b?a=1&b=2"),
-        ("https://пример.рф/товар?q=ё", "https://xn--e1afmkfd.xn--p1ai/%D1%82%D0%BE%D0%B2%D0%B0%D1%80?q=%D1%91"),
+        (
+            "https://пример.рф/товар?q=ё",
+            "https://xn--e1afmkfd.xn--p1ai/%D1%82%D0%BE%D0%B2%D0%B0%D1%80?q=%D1%91",
+        ),
         ("https://a.example", "https://a.example/"),
         ("https://a.example/%7efoo%2f%zz", "https://a.example/%7Efoo%2F%25zz"),
         ("https://a.example/x?fbclid=1&gclid=2", "https://a.example/x"),

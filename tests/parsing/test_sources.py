@@ -5,6 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import TelegramSubscriber
+from apps.accounts.services.telegram import subscriber_topic
+from apps.notifications.models import TelegramMessage
 from apps.parsing.models import Product, Source, SourceRun
 from tests.parsing.conftest import ingest, item
 
@@ -207,19 +210,29 @@ def test_logs_are_bounded(api, source):
     assert api.post(path, {}).status_code == 422
 
 
-def test_sync_spiders(api, settings):
-    told = []
-    settings.PARSING_NOTICES = "tests.parsing.test_sources.tell"
-    tell.told = told
+@pytest.fixture
+def messages(db, settings):
+    """What is written to a subscriber of both topics."""
+    settings.TELEGRAM_BOT_TOKEN = "1:test"
+    subscriber = TelegramSubscriber.objects.create(chat_id=77, slug="ada", name="Ada")
+    for topic in ("sources", "spiders"):
+        subscriber_topic(chat_id=77, topic=topic, wanted=True)
+    return TelegramMessage.objects.filter(subscriber=subscriber)
+
+
+def test_sync_spiders_tells_of_new_ones_once(api, messages):
     answer = api.post("/internal/sources/sync-spiders", {"available_spiders": ["generic", "mrgeek"]})
     assert answer.json() == {"status": "ok", "new_spiders": ["generic", "mrgeek"]}
     again = api.post("/internal/sources/sync-spiders", {"available_spiders": ["generic", "other"]})
     assert again.json()["new_spiders"] == ["other"]
+    assert [m.text[-15:] for m in messages.order_by("pk")] == ["generic, mrgeek", "w spiders: other"[-15:]]
     assert api.post("/internal/sources/sync-spiders", {"available_spiders": "generic"}).status_code == 422
 
 
-def tell(*, topic, text):
-    tell.told.append((topic, text))
+def test_a_broken_source_is_told(api, source, messages):
+    for _ in range(2):
+        api.post(f"/internal/sources/{source.pk}/report-error", {"error": "HTTP 410", "is_broken": True})
+    assert "HTTP 410" in messages[0].text and source.url in messages[0].text
 
 
 def test_workers_and_their_heartbeats(api):

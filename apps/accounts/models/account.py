@@ -3,10 +3,14 @@
 from datetime import datetime
 
 from dateutil.relativedelta import relativedelta
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
 from apps.core.models import TenantModel, TenantQuerySet
+
+# The parts of the product that an account may switch off: the apps of these names.
+MODULES = ("planner", "writer", "linker", "optimizer", "publisher", "automation")
 
 
 class Plan(models.Model):
@@ -48,6 +52,9 @@ class Account(models.Model):
 
     name = models.CharField(max_length=120)
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    disabled_modules = ArrayField(
+        models.CharField(max_length=20), default=list, blank=True, help_text="What is switched off."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = models.Manager()

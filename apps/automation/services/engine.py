@@ -26,6 +26,7 @@ from apps.integration.services.settings import site_settings
 from apps.intelligence.services import UpstreamFailed
 from apps.notifications.services import notify
 from apps.publisher.services.wordpress import TargetFailed
+from apps.system.services.modules import modules_of
 
 log = logging.getLogger(__name__)
 
@@ -120,11 +121,13 @@ class Engine:
         self._check()
         Run.objects.filter(pk=self.run.pk).update(current_stage=stage.number)
         if row.state == RunStage.State.PENDING:
-            if not config["enabled"]:
+            on = modules_of(account_id=self.run.account_id)[stage.module]
+            if not (config["enabled"] and on):
                 RunStage.objects.filter(pk=row.pk).update(
                     state=RunStage.State.SKIPPED, completed_at=timezone.now()
                 )
-                self.log(f"{stage.name}: switched off for this site.", stage=stage.number)
+                whose = f"the module {stage.module} is" if not on else "it is"
+                self.log(f"{stage.name}: {whose} switched off.", stage=stage.number)
                 return
             if stage.number > 1 and self.settings.delay_between_stages:
                 time.sleep(min(self.settings.delay_between_stages, MAX_DELAY_SECONDS))
@@ -157,7 +160,7 @@ class Engine:
 
     def _items(self, stage: Stage, config: dict) -> None:
         """Keeps the stage's threads busy until nothing is left, or a reason to stop came up and all are idle."""
-        threads = stage.threads()
+        threads = stage.threads(self.run.account_id)
         items = RunItem.objects.filter(run=self.run, stage=stage.number)
         total = items.count()
         todo: SimpleQueue = SimpleQueue()

@@ -8,6 +8,7 @@ from apps.automation.services.stages import STAGES
 from apps.core.tenancy import Tenant
 from apps.integration.models import SiteSettings
 from apps.planner.models import Keyword
+from apps.system.services.modules import modules_of
 
 
 def runs_with_totals(queryset: QuerySet) -> QuerySet:
@@ -52,9 +53,12 @@ def run_detail(*, run: Run, tenant: Tenant) -> Run:
 
 
 def stage_counts(*, settings: SiteSettings) -> list[dict]:
-    """What each stage would work on now. Stage 1 counts keywords."""
+    """What each stage would work on now. Stage 1 counts keywords. Stages of switched-off modules are not there."""
     counted = []
+    on = modules_of(account_id=settings.account_id)
     for stage in STAGES:
+        if not on[stage.module]:
+            continue
         if stage.number == 1:
             waiting = Keyword.objects.filter(site_id=settings.site_id, status=Keyword.Status.NEW).count()
         else:

@@ -140,6 +140,7 @@ def runs_start_due(*, now: datetime | None = None) -> list[int]:
     now = now or timezone.now()
     started = []
     due = SiteSettings.objects.filter(enabled=True, site__is_active=True, account__status="active")
+    due = due.exclude(account__disabled_modules__contains=["automation"])
     for settings in due.select_related("site").iterator():
         moment = last_due_at(settings, now)
         if moment is None or Run.objects.filter(site_id=settings.site_id, scheduled_for=moment).exists():

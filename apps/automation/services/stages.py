@@ -17,6 +17,7 @@ from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.planner.services.clusters import clusters_build
 from apps.planner.services.ideas import ideas_generate
 from apps.publisher.services.publishing import content_publish, content_schedule
+from apps.system.services.modules import modules_of
 from apps.writer.models import Content, Image, Task
 from apps.writer.services.generation import content_generate
 from apps.writer.services.images import AlreadyMade, image_generate, image_prompts_generate
@@ -54,16 +55,20 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`waiting` are the ids it would work on now; `kind` sizes its threads: None works one after the other."""
+    """`waiting` are the ids it would work on now; `kind` sizes its threads: None works one after the other.
+
+    An account that has switched its `module` off has no such stage.
+    """
 
     number: int
     name: str
+    module: str
     waiting: Callable[[int, SiteSettings], Iterable[int]]
     work: Callable[[Work], dict]
     kind: str | None = None
 
-    def threads(self) -> int:
-        return concurrency(kind=self.kind) if self.kind else 1
+    def threads(self, account_id: int) -> int:
+        return concurrency(kind=self.kind, account_id=account_id) if self.kind else 1
 
 
 def _ids(queryset: QuerySet, *order: str) -> QuerySet:
@@ -151,7 +156,7 @@ def _image(work: Work) -> dict:
 def _approve(work: Work) -> dict:
     """Approves, then publishes: at once where the site sets neither slots nor limits, else in its next free slot."""
     account_id, settings = work.run.account_id, work.settings
-    publishes = settings.auto_publish_enabled
+    publishes = settings.auto_publish_enabled and modules_of(account_id=account_id)["publisher"]
     content_approve(
         account_id=account_id,
         content_id=work.object_id,
@@ -167,13 +172,13 @@ def _approve(work: Work) -> dict:
 
 
 STAGES = (
-    Stage(1, "Keywords to clusters", _sites_with_new_keywords, _cluster),
-    Stage(2, "Clusters to ideas", _new_clusters, _ideas, "text"),
-    Stage(3, "Ideas to tasks", _new_ideas, _tasks),
-    Stage(4, "Tasks to content", _queued_tasks, _content, "text"),
-    Stage(5, "Content to image prompts", _content_without_prompts, _prompts, "text"),
-    Stage(6, "Image prompts to images", _pending_images, _image, "image"),
-    Stage(7, "Review to approved", _content_in_review, _approve),
+    Stage(1, "Keywords to clusters", "planner", _sites_with_new_keywords, _cluster),
+    Stage(2, "Clusters to ideas", "planner", _new_clusters, _ideas, "text"),
+    Stage(3, "Ideas to tasks", "writer", _new_ideas, _tasks),
+    Stage(4, "Tasks to content", "writer", _queued_tasks, _content, "text"),
+    Stage(5, "Content to image prompts", "writer", _content_without_prompts, _prompts, "text"),
+    Stage(6, "Image prompts to images", "writer", _pending_images, _image, "image"),
+    Stage(7, "Review to approved", "writer", _content_in_review, _approve),
 )
 
 

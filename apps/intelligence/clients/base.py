@@ -118,8 +118,11 @@ class Provider(Protocol):
     def embed(self, texts: list[str], model: str) -> list[list[float]]:
         """One vector for each text, all of one length."""
 
-    def check(self, model: str = "") -> None:
-        """Ask the provider something cheap: with a model a few tokens of it, else the list of its models."""
+    def check(self, model: str = "", *, listed: bool = False) -> None:
+        """Ask the provider something cheap: with a model a few tokens of it, else the list of its models.
+
+        listed: whether that list names the model, for what would cost too much to try.
+        """
 
 
 _FENCE = re.compile(r"\s*```(?:json)?[ \t]*\r?\n(.*?)\r?\n?```\s*", re.DOTALL | re.IGNORECASE)

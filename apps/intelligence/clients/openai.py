@@ -16,7 +16,6 @@ import openai
 from openai.pagination import SyncPage
 from openai.types import CreateEmbeddingResponse, ImagesResponse
 from openai.types.chat import ChatCompletion
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from apps.core import http
 
@@ -35,12 +34,12 @@ from .base import (
 from .openai_dialect import GO_ON, Dialect, body, is_whole, joined
 from .openai_errors import BadRequest, error_in_answer, provider_error
 from .raster import raster_mime
+from .repeating import repeated
 
 logger = logging.getLogger(__name__)
 
 OPENAI_URL = "https://api.openai.com/v1"
 MAX_ANSWER_BYTES = 50 * 1024 * 1024
-MAX_WAIT = 60.0
 MAX_CONTINUATIONS = 4
 EMBEDDING_BATCH = 256
 CHECK_TIMEOUT = 15.0
@@ -155,10 +154,16 @@ class OpenAIProvider:
             raise BadAnswer("The AI provider sent embeddings of different lengths.")
         return vectors
 
-    def check(self, model: str = "") -> None:
+    def check(self, model: str = "", *, listed: bool = False) -> None:
         """Asked once, without retries: whoever waits for it sits before a form."""
-        if not model:
-            self._call(self._client.models.list, SyncPage, attempts=1, timeout=CHECK_TIMEOUT)
+        if listed or not model:
+            page = self._call(self._client.models.list, SyncPage, attempts=1, timeout=CHECK_TIMEOUT)
+            names = {getattr(row, "id", None) for row in getattr(page, "data", None) or []}
+            if model and names and model not in names:
+                raise ProviderRefused(
+                    f"The AI provider does not list the model {model}. Check its name, and the key's rights.",
+                    provider_down=True,
+                )
             return
         request = TextRequest("check", "", "Answer with the word ok.", {}, {}, model, max_tokens=16)
         ask = [{"role": "user", "content": request.prompt}]
@@ -253,14 +258,8 @@ class OpenAIProvider:
         return self._http.get(url, follow_redirects=True).raise_for_status().content
 
     def _call(self, send: Callable, kind: type, *, attempts: int | None = None, **arguments: Any) -> Any:
-        retrying = Retrying(
-            stop=stop_after_attempt(attempts or self._max_attempts),
-            wait=_wait,
-            retry=retry_if_exception(_worth_repeating),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return retrying(partial(self._once, send, kind, **arguments))
+        once = partial(self._once, send, kind, **arguments)
+        return repeated(once, attempts=attempts or self._max_attempts, sleep=self._sleep)
 
     def _once(self, send: Callable, kind: type, **arguments: Any) -> Any:
         try:
@@ -279,17 +278,3 @@ class OpenAIProvider:
                 "The AI provider sent an answer without text. Try again later."
             )
         return answer
-
-
-_backoff = wait_exponential_jitter(initial=1, max=MAX_WAIT, jitter=1)
-
-
-def _wait(state: RetryCallState) -> float:
-    """What the provider asks for, and never less than the back-off."""
-    asked = getattr(state.outcome.exception(), "retry_after", None) if state.outcome else None
-    return max(asked or 0.0, _backoff(state))
-
-
-def _worth_repeating(error: BaseException) -> bool:
-    """A provider that wants a longer pause gets it from the caller, who knows of it by `retry_after`."""
-    return isinstance(error, ProviderUnavailable) and (error.retry_after or 0.0) <= MAX_WAIT

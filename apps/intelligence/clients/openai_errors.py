@@ -34,26 +34,33 @@ def provider_error(error: Exception, *, secret: str) -> ProviderError:
         body = error.body if isinstance(error.body, dict) else {}
         message = body.get("message") or body.get("detail") or error.message
         return by_status(
-            error.status_code, _clean(message, secret), code=body.get("code"), headers=error.response.headers
+            error.status_code, clean(message, secret), code=body.get("code"), headers=error.response.headers
         )
     if isinstance(error, httpx.HTTPStatusError):
         return _not_fetched(error.response)
+    if isinstance(error, openai.APITimeoutError):
+        error = error.__cause__ if isinstance(error.__cause__, httpx.TimeoutException) else TimeoutError()
+    return unreachable(error, secret=secret, connecting=isinstance(error, openai.APIConnectionError))
+
+
+def unreachable(error: Exception, *, secret: str, connecting: bool) -> ProviderError:
+    """A request that got no answer. `connecting`: the SDK says so of its own `error`."""
     cause = error.__cause__ or error
     if isinstance(cause, OutboundError) and cause.permanent:
         return ProviderRefused(
-            f"The AI provider cannot be used: {_clean(cause, secret)}.",
-            provider_down=isinstance(error, openai.APIConnectionError) and cause.reason != "too_large",
+            f"The AI provider cannot be used: {clean(cause, secret)}.",
+            provider_down=connecting and cause.reason != "too_large",
         )
-    if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
+    if isinstance(cause, TimeoutError | httpx.TimeoutException):
         return ProviderUnavailable(
             "The AI provider did not answer in time. Try again later, or allow more time."
         )
-    if isinstance(error, openai.APIConnectionError | httpx.HTTPError | OSError):
+    if connecting or isinstance(error, httpx.HTTPError | OSError):
         return ProviderUnavailable(
-            f"The AI provider cannot be reached ({_clean(cause, secret)}). Check its base URL."
+            f"The AI provider cannot be reached ({clean(cause, secret)}). Check its base URL."
         )
     return ProviderUnavailable(
-        f"The AI provider gave an answer that cannot be read ({_clean(cause, secret)})."
+        f"The AI provider gave an answer that cannot be read ({clean(cause, secret)})."
     )
 
 
@@ -107,7 +114,7 @@ def error_in_answer(answer: object, *, secret: str) -> ProviderError | None:
         return None
     code = error.get("code")
     status = code if isinstance(code, int) and 400 <= code <= 599 else 500
-    return by_status(status, _clean(error.get("message") or "no reason given", secret), code=code)
+    return by_status(status, clean(error.get("message") or "no reason given", secret), code=code)
 
 
 def _not_fetched(response: httpx.Response) -> ProviderError:
@@ -130,7 +137,7 @@ def _retry_after(headers: object) -> float | None:
     return None
 
 
-def _clean(message: object, secret: str) -> str:
+def clean(message: object, secret: str) -> str:
     text = " ".join(str(message).split()) or type(message).__name__
     if secret:
         text = text.replace(secret, f"…{secret[-4:]}")

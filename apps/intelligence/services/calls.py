@@ -5,11 +5,14 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from apps.core.errors import AppError
+from apps.core.errors import AppError, Conflict
 from apps.intelligence.clients.base import ImageRequest, ProviderError
-from apps.intelligence.functions import text_request, tidy
+from apps.intelligence.functions import FUNCTIONS, BadTemplate, text_request, tidy
 from apps.intelligence.services.choice import model_choose, provider_of
+from apps.intelligence.services.prompts import prompt_template
 from apps.intelligence.services.slots import provider_slot
+
+IMAGE_SIZE = "1536x1024"
 
 
 class UpstreamFailed(AppError):
@@ -50,24 +53,36 @@ class ImageResult:
     is_offline: bool
 
 
-def concurrency(*, kind: str) -> int:
+class PromptOutdated(Conflict):
+    """An account's prompt that no longer fits its function."""
+
+
+def concurrency(*, kind: str, account_id: int | None) -> int:
     """How many calls of `kind` may run at a time: what a thread pool should be sized by."""
-    return settings.AI_CONCURRENCY[model_choose(kind=kind).provider]
+    return settings.AI_CONCURRENCY[model_choose(kind=kind, account_id=account_id).provider]
 
 
-def is_offline(*, kind: str) -> bool:
-    return model_choose(kind=kind).provider == "offline"
+def is_offline(*, kind: str, account_id: int | None) -> bool:
+    return model_choose(kind=kind, account_id=account_id).provider == "offline"
 
 
 def text_call(
     *, function: str, inputs: dict, account_id: int, testing: bool = False, max_tokens: int | None = None
 ) -> TextResult:
-    """One answer of a function of `functions.py`. Raises UpstreamFailed."""
-    choice = model_choose(kind="text", testing=testing)
-    request = text_request(function, inputs, model=choice.model, max_tokens=max_tokens)
+    """One answer of a function of `functions.py`, asked by the account's provider and prompt where it has its own.
+
+    Raises UpstreamFailed, PromptOutdated.
+    """
+    choice = model_choose(kind="text", account_id=account_id, testing=testing)
+    prompt_type = FUNCTIONS[function].prompt_type
+    template = prompt_template(account_id=account_id, prompt_type=prompt_type)
+    try:
+        request = text_request(function, inputs, model=choice.model, template=template, max_tokens=max_tokens)
+    except BadTemplate as error:
+        raise PromptOutdated(f"Your prompt “{prompt_type}”: {error} Save it anew, or reset it.") from error
     try:
         provider = provider_of(choice)
-        with provider_slot(provider=choice.provider, limit=settings.AI_CONCURRENCY[choice.provider]):
+        with provider_slot(provider=choice.slots, limit=settings.AI_CONCURRENCY[choice.provider]):
             answer = provider.text(request)
     except ProviderError as error:
         raise UpstreamFailed(error) from error
@@ -83,13 +98,17 @@ def text_call(
 
 
 def image_call(
-    *, prompt: str, inputs: dict, account_id: int, size: str = "1536x1024", testing: bool = False
+    *, prompt: str, inputs: dict, account_id: int, size: str = "", testing: bool = False
 ) -> ImageResult:
-    """One picture. `inputs["title"]` is what the offline provider draws. Raises UpstreamFailed."""
-    choice = model_choose(kind="image", testing=testing)
+    """One picture, of the account's size where `size` is "". `inputs["title"]` is what the offline provider draws.
+
+    Raises UpstreamFailed.
+    """
+    choice = model_choose(kind="image", account_id=account_id, testing=testing)
+    size = size or choice.size or IMAGE_SIZE
     try:
         provider = provider_of(choice)
-        with provider_slot(provider=choice.provider, limit=settings.AI_CONCURRENCY[choice.provider]):
+        with provider_slot(provider=choice.slots, limit=settings.AI_CONCURRENCY[choice.provider]):
             answer = provider.image(ImageRequest(prompt=prompt, model=choice.model, size=size, inputs=inputs))
     except ProviderError as error:
         raise UpstreamFailed(error) from error
@@ -103,3 +122,14 @@ def image_call(
         cost=choice.cost(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out, images=1),
         is_offline=choice.provider == "offline",
     )
+
+
+def embed_call(*, texts: list[str]) -> list[list[float]]:
+    """A vector for each text, of the platform's model for embeddings. Raises UpstreamFailed."""
+    choice = model_choose(kind="embedding", account_id=None)
+    try:
+        provider = provider_of(choice)
+        with provider_slot(provider=choice.slots, limit=settings.AI_CONCURRENCY[choice.provider]):
+            return provider.embed(texts, choice.model)
+    except ProviderError as error:
+        raise UpstreamFailed(error) from error

@@ -238,8 +238,12 @@ class SourceStateSerializer(serializers.Serializer):
     run_id = serializers.IntegerField(required=False)
 
 
-class StatusSerializer(serializers.Serializer):
+class DoneSerializer(serializers.Serializer):
     status = serializers.CharField()
+
+
+class ConflictSerializer(serializers.Serializer):
+    detail = serializers.CharField()
 
 
 class SpidersSerializer(serializers.Serializer):

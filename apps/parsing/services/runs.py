@@ -8,9 +8,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.core.errors import Conflict, NotFound
+from apps.notifications.services.telegram import telegram_notify
 from apps.parsing.clients import queue
 from apps.parsing.models import Source, SourceRun
-from apps.parsing.services.notices import notice
 from apps.parsing.services.sources import source_locked
 
 log = logging.getLogger(__name__)
@@ -258,9 +258,10 @@ def _fail(source: Source, run: SourceRun, error: str, *, broken: bool) -> None:
     source.failures, source.error_message, source.last_run_new = source.failures + 1, error, run.items_new
     if broken or source.failures >= MAX_FAILURES:
         source.status, source.is_active = Source.Status.BROKEN, False
-        notice(
-            topic="broken_sources",
-            text=f"Source {source.pk} is broken and switched off: {source.url}\n{error}",
+        telegram_notify(
+            notice="source_broken",
+            values={"site_key": source.site_key, "url": source.url, "error": error},
+            key=f"broken:{run.pk}",
         )
     else:
         source.status = Source.Status.ERROR if source.is_active else Source.Status.DISABLED

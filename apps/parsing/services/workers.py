@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from apps.notifications.services.telegram import telegram_notify
 from apps.parsing.models import CrawlWorker, Spider
-from apps.parsing.services.notices import notice
 from apps.parsing.services.runs import runs_renew
 
 GONE_AFTER = timedelta(seconds=90)
@@ -45,5 +45,5 @@ def spiders_sync(*, names: list[str]) -> list[str]:
         )
         new = sorted(set(names) - known)
         if new:
-            notice(topic="new_spiders", text=f"New spiders: {', '.join(new)}")
+            telegram_notify(notice="new_spiders", values={"spiders": ", ".join(new)})
     return new

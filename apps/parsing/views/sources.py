@@ -11,7 +11,7 @@ from apps.parsing.services import overview, runs, sources, workers
 
 HISTORY = 50
 CONFLICT = OpenApiResponse(
-    s.StatusSerializer, description="The crawl is over, or another worker's: drop the task."
+    s.ConflictSerializer, description="The crawl is over, or another worker's: drop the task."
 )
 
 
@@ -146,7 +146,7 @@ class ReportErrorView(InternalView):
 
 
 class ReportLogsView(InternalView):
-    @extend_schema(request=s.ReportLogsSerializer, responses=s.StatusSerializer)
+    @extend_schema(request=s.ReportLogsSerializer, responses=s.DoneSerializer)
     def post(self, request, source_id: int):
         """Appends to the logs of the present run; the last 64,000 characters are kept."""
         runs.run_log(source_id=source_id, **self.body(s.ReportLogsSerializer))

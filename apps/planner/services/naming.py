@@ -25,7 +25,7 @@ def names_of(*, account_id: int, groups: list[Named]) -> dict:
     Without a provider the names stay: each is the most typical keyword. So they do where a provider fails, for a
     name is no reason to lose a clustering.
     """
-    if not groups or is_offline(kind="text"):
+    if not groups or is_offline(kind="text", account_id=account_id):
         return {"provider": "local"}
 
     def ask(batch: list[Named]) -> TextResult | None:
@@ -39,7 +39,7 @@ def names_of(*, account_id: int, groups: list[Named]) -> dict:
             connection.close()
 
     batches = [groups[start : start + BATCH] for start in range(0, len(groups), BATCH)]
-    with ThreadPoolExecutor(min(concurrency(kind="text"), len(batches))) as pool:
+    with ThreadPoolExecutor(min(concurrency(kind="text", account_id=account_id), len(batches))) as pool:
         answers = [
             (batch, answer) for batch, answer in zip(batches, pool.map(ask, batches), strict=True) if answer
         ]

@@ -100,7 +100,7 @@ def publish_due(limit: int = 500) -> int:
     """Starts a job for each article whose time has come, and for each record that was forgotten. Returns how many.
 
     An article is taken by one caller, however many call: it is locked, and becomes `publishing` together with
-    its record and its job, or not at all. Those of suspended accounts wait.
+    its record and its job, or not at all. Those of suspended accounts wait, as where publishing is switched off.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -111,6 +111,7 @@ def publish_due(limit: int = 500) -> int:
                 scheduled_publish_at__lte=now,
                 account__status=Account.Status.ACTIVE,
             )
+            .exclude(account__disabled_modules__contains=["publisher"])
             .order_by("scheduled_publish_at", "pk")[:limit]
         )
         connected = connected_sites({content.site_id for content in due})

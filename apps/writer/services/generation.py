@@ -21,11 +21,12 @@ from apps.core.errors import AppError, Conflict, NotFound
 from apps.core.jobs import JobCancelled, LeaseLost
 from apps.intelligence.services import TextResult, UpstreamFailed, model_choose, text_call
 from apps.planner.models import ContentIdea
+from apps.system.services.authors import author_of
+from apps.system.services.content_settings import content_settings
 from apps.writer.models import Content, Task
 from apps.writer.services.content import content_insert, names_clean, slug_of
 from apps.writer.services.html import cut, html_clean, words_count
 
-TONE = "clear and friendly"
 MAX_KEYWORDS = 200
 
 
@@ -50,7 +51,8 @@ def generation_check(*, account_id: int, task_ids: list[int]) -> None:
         if task_id := rows.order_by("pk").values_list("pk", flat=True).first():
             raise Conflict(f"Task {task_id} {problem}.")
     counted = Counter(tasks.values_list("word_count", flat=True))
-    needed = sum(_estimate(words) * n for words, n in counted.items())
+    model = model_choose(kind="text", account_id=account_id).model
+    needed = sum(_estimate(words, model) * n for words, n in counted.items())
     available = credits_balance(account_id=account_id)["available"]
     if needed > available:
         raise InsufficientCredits(needed, available)
@@ -83,7 +85,9 @@ def content_generate(
     try:
         credits_reserve(
             account_id=account_id,
-            amount=_estimate(task.word_count, testing),
+            amount=_estimate(
+                task.word_count, model_choose(kind="text", account_id=account_id, testing=testing).model
+            ),
             operation="content",
             reference=reference,
             user_id=user_id,
@@ -105,8 +109,8 @@ def content_generate(
         raise
 
 
-def _estimate(words: int, testing: bool = False) -> int:
-    return price_of(operation="content", words=words, model=model_choose(kind="text", testing=testing).model)
+def _estimate(words: int, model: str) -> int:
+    return price_of(operation="content", words=words, model=model)
 
 
 def _check_limit(account_id: int) -> None:
@@ -165,6 +169,8 @@ def _inputs(task: Task) -> dict:
         task.keywords.order_by("-volume", "id").values("keyword", "volume", "intent")[:MAX_KEYWORDS]
     )
     planned = task.idea.primary_keyword if task.idea else ""
+    author = author_of(account_id=task.account_id, site_id=task.site_id)
+    wanted = content_settings(account_id=task.account_id, key="content_generation")
     return {
         "title": task.title,
         "structure": task.structure,
@@ -173,11 +179,12 @@ def _inputs(task: Task) -> dict:
         "keywords": keywords,
         "outline": task.outline,
         "word_count": task.word_count,
-        "tone": TONE,
+        "tone": (author and author.tone) or wanted["default_tone"],
         "language": task.site.language,
-        "include_faq": True,
+        "include_faq": wanted["include_faq"],
         "site_name": task.site.name,
         "sector": task.sector.name if task.sector else "",
+        "author": author.voice if author else "",
     }
 
 

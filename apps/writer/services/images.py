@@ -54,7 +54,7 @@ def image_check(*, account_id: int, images: int = 1) -> None:
     """Whether so many images may be made: InsufficientCredits, PlanLimitReached."""
     if not images:
         return
-    needed = _price(images=images)
+    needed = _price(account_id, images=images)
     available = credits_balance(account_id=account_id)["available"]
     if needed > available:
         raise InsufficientCredits(needed, available)
@@ -88,7 +88,7 @@ def image_generate(
     try:
         credits_reserve(
             account_id=account_id,
-            amount=_price(images=1, testing=testing),
+            amount=_price(account_id, images=1, testing=testing),
             operation="image",
             reference=reference,
             user_id=user_id,
@@ -178,8 +178,9 @@ def _stored(account_id: int, image_id: int, reference: str) -> dict:
     return {"image_id": image_id, "credits": credits}
 
 
-def _price(*, images: int, testing: bool = False) -> int:
-    return price_of(operation="image", images=images, model=model_choose(kind="image", testing=testing).model)
+def _price(account_id: int, *, images: int, testing: bool = False) -> int:
+    model = model_choose(kind="image", account_id=account_id, testing=testing).model
+    return price_of(operation="image", images=images, model=model)
 
 
 def _check_limit(account_id: int) -> None:

@@ -7,13 +7,23 @@ from django.utils import timezone
 
 from apps.core.errors import Conflict
 from apps.planner.models import ContentIdea
+from apps.system.services.content_settings import content_settings
 from apps.writer.models import Task
+
+
+def article_length(*, account_id: int) -> int:
+    """Words of a task that names none."""
+    return content_settings(account_id=account_id, key="content_generation")["default_article_length"]
 
 
 def tasks_create(*, account_id: int, rows: list[dict]) -> list[Task]:
     """Makes all tasks or none. A row holds fields of a Task by column (`site_id`, …) and `keywords`, ids."""
+    length = {"word_count": article_length(account_id=account_id)}
     tasks = [
-        Task(account_id=account_id, **{name: value for name, value in row.items() if name != "keywords"})
+        Task(
+            account_id=account_id,
+            **{**length, **{name: value for name, value in row.items() if name != "keywords"}},
+        )
         for row in rows
     ]
     with transaction.atomic():

@@ -22,6 +22,7 @@ from apps.writer.serializers.tasks import (
 )
 from apps.writer.services.generation import generation_check
 from apps.writer.services.tasks import (
+    article_length,
     ideas_queued,
     tasks_create,
     tasks_create_from_ideas,
@@ -64,7 +65,10 @@ class TaskViewSet(RepeatableMixin, TenantViewSet):
 
     def perform_create(self, serializer):
         with transaction.atomic():
-            task = serializer.save(account_id=self.tenant.account_id)
+            length = {}
+            if "word_count" not in serializer.validated_data:
+                length["word_count"] = article_length(account_id=self.tenant.account_id)
+            task = serializer.save(account_id=self.tenant.account_id, **length)
             ideas_queued([task.idea_id] if task.idea_id else [])
 
     def perform_update(self, serializer):

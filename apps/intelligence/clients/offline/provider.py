@@ -45,7 +45,7 @@ class OfflineProvider:
     def embed(self, texts: list[str], model: str) -> list[list[float]]:
         return embeddings.embed(texts)
 
-    def check(self, model: str = "") -> None:
+    def check(self, model: str = "", *, listed: bool = False) -> None:
         """Nothing can be wrong with it."""
 
 

@@ -1,4 +1,4 @@
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, Value
 from rest_framework import mixins, viewsets
 
 from apps.core.filters import FilterSet, StrictBooleanFilter
@@ -26,9 +26,11 @@ class AIModelViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     search_fields = ["name"]
 
     def get_queryset(self) -> QuerySet:
+        if getattr(self, "swagger_fake_view", False):
+            return super().get_queryset().annotate(is_chosen=Value(False))
         chosen = Q(pk__in=[])
         for kind in AIModel.Kind.values:
-            choice = model_choose(kind=kind)
+            choice = model_choose(kind=kind, account_id=self.request.tenant.account_id)
             chosen |= Q(kind=kind, provider=choice.provider, name=choice.model)
         return (
             super().get_queryset().annotate(is_chosen=ExpressionWrapper(chosen, output_field=BooleanField()))

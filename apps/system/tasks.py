@@ -1,0 +1,34 @@
+"""The signs of life of Celery's processes, which load this module, and what is swept."""
+
+from celery import current_app, shared_task, signals
+
+from apps.core.queues import Queue
+from apps.system.services.heartbeats import BEAT, heartbeat, heartbeats_forget, queue_name
+
+_processes: set[str] = set()
+
+
+@signals.worker_ready.connect
+@signals.heartbeat_sent.connect
+def worker_lives(sender=None, **_) -> None:
+    """With Celery's own heartbeat, of the worker's first process: long work in its children is no death."""
+    speaker = getattr(sender, "eventer", sender)
+    names = [queue_name(name) for name in current_app.amqp.queues.consume_from]
+    heartbeat(names=names, host=getattr(speaker, "hostname", None) or "worker")
+
+
+@signals.beat_init.connect
+def beat_begins(**_) -> None:
+    _processes.add(BEAT)
+
+
+@signals.after_task_publish.connect
+def beat_sent(**_) -> None:
+    """Beat has handed a task to the broker: it does what it is there for."""
+    if BEAT in _processes:
+        heartbeat(names=[BEAT], host=BEAT)
+
+
+@shared_task(name="apps.system.tasks.forget_workers", queue=Queue.DEFAULT, acks_late=True, time_limit=60)
+def forget_workers() -> None:
+    heartbeats_forget()
