@@ -278,6 +278,10 @@ SPECTACULAR_SETTINGS = {
         "ImageStatus": "apps.writer.models.Image.Status",
         "ImageKind": "apps.writer.models.Image.Kind",
         "PublishingStatus": "apps.publisher.models.PublishingRecord.Status",
+        "SourceType": "apps.parsing.models.Source.Type",
+        "SourceStrategy": "apps.parsing.models.Source.Strategy",
+        "SourceStatus": "apps.parsing.models.Source.Status",
+        "SourceRunStatus": "apps.parsing.models.SourceRun.Status",
         "JobStates": "apps.core.models.Job.State",
         "NotificationType": "apps.notifications.models.Notification.Type",
         "EntryKind": "apps.billing.models.CreditEntry.Kind",
@@ -342,6 +346,13 @@ JOB_KINDS: dict[str, dict] = {
     },
 }
 
+# --- Crawling -----------------------------------------------------------------------------------------------------
+# How long a crawl is its worker's without a sign of life, and one whose worker gives none, or that nobody took.
+PARSING_LEASE_SECONDS = env.float("PARSING_LEASE_SECONDS", 60)
+PARSING_TASK_SECONDS = env.float("PARSING_TASK_SECONDS", 3600)
+PARSING_SWEEP_SECONDS = env.float("PARSING_SWEEP_SECONDS", 15)
+PARSING_ACTIVATIONS_PER_DAY = env.int("PARSING_ACTIVATIONS_PER_DAY", 200)
+
 # --- Celery -------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or EMBEDDED.broker_url
 _quorum = CELERY_BROKER_URL.startswith(("amqp://", "amqps://", "pyamqp://"))
@@ -393,16 +404,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "workers-forget": {"task": "apps.system.tasks.forget_workers", "schedule": crontab(minute=29, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
+    "parsing-due": {"task": "apps.parsing.tasks.enqueue_due", "schedule": PARSING_SWEEP_SECONDS},
+    "parsing-sweep": {"task": "apps.parsing.tasks.sweep_runs", "schedule": PARSING_SWEEP_SECONDS},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
     "publish-tidy": {"task": "apps.publisher.tasks.tidy_posts", "schedule": 300.0},
 }
-
-# --- Crawling -----------------------------------------------------------------------------------------------------
-# How long a crawl is its worker's without a sign of life, and one whose worker gives none, or that nobody took.
-PARSING_LEASE_SECONDS = env.float("PARSING_LEASE_SECONDS", 60)
-PARSING_TASK_SECONDS = env.float("PARSING_TASK_SECONDS", 3600)
-PARSING_SWEEP_SECONDS = env.float("PARSING_SWEEP_SECONDS", 15)
-PARSING_ACTIVATIONS_PER_DAY = env.int("PARSING_ACTIVATIONS_PER_DAY", 200)
 
 # --- AI -----------------------------------------------------------------------------------------------------------
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", "")

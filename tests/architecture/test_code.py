@@ -48,6 +48,7 @@ OPENING = re.compile(
     re.MULTILINE,
 )
 OPENERS = {
+    "apps/parsing/crawler/api.py": "names httpx's exceptions; the client is core.http's",
     "apps/intelligence/clients/anthropic.py": "the SDK is given core.http's client",
     "apps/integration/clients/wordpress/errors.py": "names the type of an answer",
     "apps/intelligence/clients/openai.py": "the SDK is given core.http's client",

@@ -12,6 +12,7 @@ from tests.architecture.routes import routes, shape, wanted
 # Routes that are wanted and not built yet; whoever builds one takes it off.
 LATER = Path(__file__).with_name("routes_later.txt")
 EXTRA = {
+    "GET /internal/sources/backlog/stats": "how large the backlog is and what the day's quota leaves",
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
     "GET /api/v1/notifications/preferences/": "by which channels a user is told of what",
     "PUT /api/v1/notifications/preferences/": "the same",

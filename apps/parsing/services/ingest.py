@@ -1,7 +1,7 @@
 """Batches of products into the tables: one COPY and one merge, all in one transaction.
 
-Locks are taken in one order by every batch (run, category names, products by gift_id, sources by id), so that batches
-with the same products in any order wait for each other and never dead-lock. Scores are never written here.
+Locks are taken in one order by every batch (category names, products by gift_id, sources by id, the run), so that
+batches with the same products in any order wait for each other and never dead-lock. Scores are never written here.
 """
 
 from dataclasses import dataclass, field
@@ -49,7 +49,8 @@ WITH merged AS (
   FROM parsing_batch b LEFT JOIN parsing_externalcategory c ON c.name = b.category
   -- What is there unchanged is not even locked. A scalar subquery, so that it is one look into the index a row.
   WHERE (
-    SELECT {_row("p", _TEXT + _OTHERS)} IS DISTINCT FROM (b.title, b.description, b.merchant, c.id, b.price, b.currency, b.image_url, b.raw_data)
+    SELECT {_row("p", _TEXT + _OTHERS)} IS DISTINCT FROM (b.title, b.description, b.merchant, c.id, b.price, b.currency,
+      b.image_url, b.raw_data)
     FROM parsing_product p WHERE p.gift_id = b.gift_id
   ) IS NOT FALSE
   ORDER BY b.gift_id
@@ -91,12 +92,14 @@ def batch_ingest(*, body: bytes) -> Ingested:
         else:
             rows[row[0]] = (*row, source_id)
     categories = _categories(batch)
+    # A run that is made here is committed before the rest: who waits for it must hold nothing.
+    run = _run(batch)
     try:
-        result = _store(batch, rows, categories)
+        result = _store(batch, run, rows, categories)
     except DataError:
         # JSON that our reader takes and PostgreSQL does not: written anew it is plain.
         plain = {key: (*r[:10], reading.plain_json(r[10], strict=False), r[11]) for key, r in rows.items()}
-        result = _store(batch, plain, categories)
+        result = _store(batch, run, plain, categories)
     result.rejected = sorted(rejected, key=lambda r: r["index"])
     return result
 
@@ -127,10 +130,9 @@ def _categories(batch: reading.Batch) -> list[tuple[str, str, str, str]]:
     return sorted(found.values())
 
 
-def _store(batch: reading.Batch, rows: dict[str, tuple], categories: list[tuple]) -> Ingested:
+def _store(batch: reading.Batch, run: SourceRun, rows: dict[str, tuple], categories: list[tuple]) -> Ingested:
     result = Ingested(items_ingested=len(rows), categories_ingested=len(categories))
     with transaction.atomic():
-        run = _run(batch)
         names = {r[9] for r in rows.values() if r[9]} | {c[1] for c in categories}
         by_source: list[tuple[int, int, int]] = []
         with connection.cursor() as cursor:
@@ -156,7 +158,9 @@ def _run(batch: reading.Batch) -> SourceRun:
     if batch.run_id is not None:
         run = runs.filter(pk=batch.run_id).first()
         if run is None:
-            raise NotFound(f"Source {batch.source_id} has no run {batch.run_id}. Leave run_id out to open one.")
+            raise NotFound(
+                f"Source {batch.source_id} has no run {batch.run_id}. Leave run_id out to open one."
+            )
         return run
     present = runs.filter(status__in=SourceRun.OPEN)
     run = present.first()
@@ -169,9 +173,7 @@ def _run(batch: reading.Batch) -> SourceRun:
 
 def _discover(batch: reading.Batch, categories: list[tuple]) -> None:
     """Categories that are not known yet become sources in the backlog."""
-    parents = dict(
-        Source.objects.filter(url__in={c[3] for c in categories if c[3]}).values_list("url", "pk")
-    )
+    parents = dict(Source.objects.filter(url__in={c[3] for c in categories if c[3]}).values_list("url", "pk"))
     Source.objects.bulk_create(
         [
             Source(
@@ -211,7 +213,9 @@ WHERE s.id = n.id
 """
 
 
-def _count(batch: reading.Batch, run: SourceRun, result: Ingested, by_source: list[tuple[int, int, int]]) -> None:
+def _count(
+    batch: reading.Batch, run: SourceRun, result: Ingested, by_source: list[tuple[int, int, int]]
+) -> None:
     stats = msgspec.json.encode(batch.stats or {})
     if len(stats) > STATS_BYTES:
         stats = b"{}"
@@ -219,9 +223,7 @@ def _count(batch: reading.Batch, run: SourceRun, result: Ingested, by_source: li
     begun = batch.source_id if run.status in SourceRun.OPEN else None
     with connection.cursor() as cursor:
         # The sources before the run, as whoever ends a run does it.
-        cursor.execute(
-            _COUNT_SOURCES, {"ids": list(grown), "new": list(grown.values()), "begun": begun}
-        )
+        cursor.execute(_COUNT_SOURCES, {"ids": list(grown), "new": list(grown.values()), "begun": begun})
         cursor.execute(
             _COUNT_RUN,
             {
