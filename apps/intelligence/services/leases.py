@@ -40,7 +40,8 @@ WITH picked AS (
     AND NOT EXISTS (SELECT 1 FROM intelligence_scoringlease l WHERE l.product_id = p.id AND {_HOLDS})
     AND p.id > %(after)s
   ORDER BY p.id LIMIT %(limit)s FOR NO KEY UPDATE OF p SKIP LOCKED
-)
+),
+leased AS (
 INSERT INTO intelligence_scoringlease AS l (product_id, worker, text_version, leased_at, until, earlier)
 SELECT id, %(worker)s, text_version, statement_timestamp(),
   statement_timestamp() + make_interval(mins => %(minutes)s), '{{{{}}}}'
@@ -54,6 +55,8 @@ ON CONFLICT (product_id) DO UPDATE SET
     || CASE WHEN l.until = l.leased_at THEN '{{{{}}}}' ELSE jsonb_build_object(l.worker, l.text_version) END
 WHERE NOT {_HOLDS}
 RETURNING product_id
+)
+SELECT (SELECT count(*) FROM picked), ARRAY(SELECT product_id FROM leased)
 """  # noqa: S608  our own conditions
 
 
@@ -88,13 +91,13 @@ def products_claim(*, worker: str, limit: int, without_axes: bool = False) -> li
     with connection.cursor() as cursor:
         while len(ids) < limit:
             cursor.execute(statement, {**params, "limit": limit - len(ids), "after": after})
-            found = [row[0] for row in cursor.fetchall()]
-            ids += found
-            if not found and not after:
+            picked, leased = cursor.fetchone()
+            ids += leased
+            if not picked and not after:
                 break
             # Too few: the end was reached, or others were faster with some of them. What is left is before that.
             after = 0
-        place.after = max(found, default=0)
+        place.after = max(ids, default=0)
     return sorted(ids)
 
 
