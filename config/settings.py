@@ -10,7 +10,7 @@ from pathlib import Path
 import environ
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from apps.core.queues import Queue as QueueName
 from config import embedded
@@ -121,7 +121,12 @@ DATABASES = {
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", 600),
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
-        "OPTIONS": {"connect_timeout": 5, "application_name": "igny8"},
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "application_name": "igny8",
+            # A process that hangs in the middle of a transaction must not hold its locks for ever.
+            "options": "-c idle_in_transaction_session_timeout=20s",
+        },
         # Several test runs side by side need a database each.
         "TEST": {"NAME": env.str("TEST_DB_NAME", "test_igny8")},
     }
@@ -340,9 +345,14 @@ PARSING_ACTIVATIONS_PER_DAY = env.int("PARSING_ACTIVATIONS_PER_DAY", 200)
 # --- Celery -------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or EMBEDDED.broker_url
 _quorum = CELERY_BROKER_URL.startswith(("amqp://", "amqps://", "pyamqp://"))
-CELERY_TASK_QUEUES = [
-    Queue(name, queue_arguments={"x-queue-type": "quorum"} if _quorum else None) for name in QueueName
-]
+# Quorum queues survive the loss of a node; they take no global QoS, which Celery sees by itself. With a topic exchange
+# a task with a countdown waits in the broker, not in a worker that then has no room for others.
+_queue_options = (
+    {"exchange": Exchange("igny8", type="topic"), "queue_arguments": {"x-queue-type": "quorum"}}
+    if _quorum
+    else {}
+)
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name, **_queue_options) for name in QueueName]
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _quorum else "classic"
 CELERY_TASK_IGNORE_RESULT = True

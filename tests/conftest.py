@@ -15,7 +15,11 @@ from tests.factories import AccountFactory, SectorFactory, SiteFactory, UserFact
 
 
 def pytest_configure(config):
-    """Tests send their messages to a broker database of their own: a running worker must not take them."""
+    """Tests send their messages to a broker database of their own: a running worker must not take them.
+
+    A test is one transaction, in which it may take its time.
+    """
+    django_settings.DATABASES["default"]["OPTIONS"].pop("options", None)
     app.conf.broker_url = f"{app.conf.broker_url.rsplit('/', 1)[0]}/9"
 
 

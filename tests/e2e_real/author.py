@@ -1,7 +1,7 @@
 """What the model of the tests says: long, whole answers that differ as their questions do, in the form asked for."""
 
-import hashlib
 import json
+import random
 import re
 
 from apps.intelligence.clients.openai_dialect import GO_ON
@@ -38,14 +38,14 @@ def answer(messages: list[dict]) -> str | None:
 
 def article(title: str, words: int = 600, keyword: str = "") -> dict:
     """The article of a title: always the same for it."""
-    seed = int(hashlib.sha256(title.encode()).hexdigest(), 16)
+    chance = random.Random(title)
     keyword = keyword or title
     parts, count = [f"<p>{title}: what to know about {keyword} before you begin.</p>"], 0
     while count < words:
         n = len(parts)
         if n % 4 == 1:
             parts.append(f"<h2>{keyword.capitalize()}, step {n // 4 + 1}</h2>")
-        chosen = [_SENTENCES[(seed >> n + i) % len(_SENTENCES)].format(topic=title) for i in range(3)]
+        chosen = [sentence.format(topic=title) for sentence in chance.sample(_SENTENCES, 3)]
         parts.append(
             f"<p>{' '.join(chosen)}</p>" if n % 4 else f"<ul><li>{'</li><li>'.join(chosen)}</li></ul>"
         )

@@ -48,7 +48,7 @@ class Product:
 
     def start(self) -> None:
         self.server = self._popen("-m", "config.serve")
-        until = time.monotonic() + 150
+        until = time.monotonic() + 400
         while "Ctrl-C" not in (said := (self.data / "serve.log").read_text()):
             assert self.server.poll() is None and time.monotonic() < until, said
             time.sleep(0.3)

@@ -313,9 +313,12 @@ def test_an_envelope_that_is_not_json_is_asked_for_again(server, provider, waits
     assert len(waits) == 1
 
 
-def test_a_web_page_instead_of_an_api(server, provider):
-    server.play((200, {"Content-Type": "text/html"}, b"<html>hello</html>"))
-    with raises(ProviderRefused, "base URL"):
+def test_a_web_page_instead_of_an_api(server, provider, waits):
+    page = (200, {"Content-Type": "text/html"}, b"<html>Be right back</html>")
+    server.play(page, OK)
+    assert provider.text(request()).data == GOOD
+    server.play(*[page] * 5)
+    with raises(ProviderUnavailable, "base URL"):
         provider.text(request())
 
 
@@ -409,6 +412,14 @@ def test_models_that_continue_badly(server, provider, go_on):
     data = {"title": "A title of some length that is cut", "tags": ["one", "two", "three", "four"]}
     whole = json.dumps(data)
     server.play(completion(whole[:60], "length"), completion(go_on(whole)))
+    assert provider.text(request()).data == data
+
+
+def test_a_pattern_of_the_text_is_not_taken_for_its_repeated_end(server, provider):
+    data = {**GOOD, "tags": ["<table>" + "<tr><td>yes</td><td>no</td></tr>" * 12 + "</table>"]}
+    whole = json.dumps(data, ensure_ascii=False)
+    cut = whole.index("<tr>") + 5 * len("<tr><td>yes</td><td>no</td></tr>")
+    server.play(completion(whole[:cut], "length"), completion(whole[cut:]))
     assert provider.text(request()).data == data
 
 

@@ -268,10 +268,8 @@ class OpenAIProvider:
             # Not chained: servers echo keys, and tracebacks are logged.
             raise provider_error(error, secret=self._secret) from None
         if not isinstance(answer, kind):
-            raise ProviderRefused(
-                "The AI provider did not answer as one does. Check its base URL.",
-                provider_down=True,
-            )
+            # A wrong address answers so for ever, a gateway before a server that restarts for a moment.
+            raise ProviderUnavailable("The AI provider did not answer as one does. Check its base URL.")
         choices = getattr(answer, "choices", None) or [None]
         if kind is ChatCompletion and getattr(choices[0], "message", None) is None:
             raise error_in_answer(answer, secret=self._secret) or ProviderUnavailable(

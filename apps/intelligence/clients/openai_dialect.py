@@ -84,7 +84,9 @@ def joined(text: str, part: str, schema: dict) -> str:
         part = fenced[1]
     for length in range(min(len(text), len(part), 400), 19, -1):
         if text.endswith(part[:length]):
-            return text + part[length:]
+            # What stands there several times is the text's own pattern, as the rows of a table: it goes on.
+            repeated = text.count(part[: min(length, 40)]) == 1
+            return text + part[length:] if repeated else text + part
     return text + part
 
 
