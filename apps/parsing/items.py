@@ -31,7 +31,7 @@ _CURRENCIES = {
 }  # fmt: skip
 
 
-class Item(msgspec.Struct):
+class Item(msgspec.Struct, gc=False):
     title: str
     product_url: str
     site_key: str

@@ -19,13 +19,22 @@ from apps.parsing.models import Source, SourceRun
 
 STATS_BYTES = 16 * 1024
 
+# Emptied before each batch, not at each commit: that would shorten its files, which costs more than the COPY does.
 _TABLE = """
-CREATE TEMP TABLE IF NOT EXISTS parsing_batch (
-  gift_id text, site_key text, product_url text, title text, description text, price numeric(14, 2), currency text,
-  image_url text, merchant text, category text, raw_data jsonb, source_id bigint
-) ON COMMIT DELETE ROWS
+DO $$ BEGIN
+  IF to_regclass('pg_temp.parsing_batch') IS NULL THEN
+    CREATE TEMP TABLE parsing_batch (
+      gift_id text, site_key text, product_url text, title text, description text, price numeric(14, 2),
+      currency text, image_url text, merchant text, category text, raw_data jsonb, source_id bigint
+    ) ON COMMIT PRESERVE ROWS;
+  ELSIF pg_relation_size('pg_temp.parsing_batch') > 8 * 1024 * 1024 THEN
+    TRUNCATE pg_temp.parsing_batch;
+  ELSE
+    DELETE FROM pg_temp.parsing_batch;
+  END IF;
+END $$
 """
-_COPY = "COPY parsing_batch FROM STDIN"
+_COPY = "COPY pg_temp.parsing_batch FROM STDIN"
 _NAMES = """
 INSERT INTO parsing_externalcategory (name)
 SELECT n FROM (SELECT DISTINCT unnest(%s::text[]) AS n) AS names
@@ -44,7 +53,7 @@ def _row(table: str, columns: tuple[str, ...]) -> str:
 _SELECT = """
   SELECT b.gift_id, b.site_key, b.source_id, b.product_url, b.title, b.description, b.price, b.currency,
     b.image_url, b.merchant, c.id, b.raw_data
-  FROM parsing_batch b LEFT JOIN parsing_externalcategory c ON c.name = b.category
+  FROM pg_temp.parsing_batch b LEFT JOIN parsing_externalcategory c ON c.name = b.category
 """
 _COLUMNS = (
     "gift_id, site_key, source_id, product_url, title, description, price, currency, image_url, merchant, category_id,"
