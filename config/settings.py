@@ -283,6 +283,7 @@ SPECTACULAR_SETTINGS = {
         "SourceStatus": "apps.parsing.models.Source.Status",
         "SourceRunStatus": "apps.parsing.models.SourceRun.Status",
         "JobStates": "apps.core.models.Job.State",
+        "NotificationType": "apps.notifications.models.Notification.Type",
         "EntryKind": "apps.billing.models.CreditEntry.Kind",
     },
 }
@@ -293,6 +294,16 @@ JOB_RENEW_SECONDS = env.float("JOB_RENEW_SECONDS", 5)
 JOB_SWEEP_SECONDS = env.float("JOB_SWEEP_SECONDS", 5)
 # kind -> the function that does it, the one that hears of its failure, and the queue (apps.core.queues.Queue).
 JOB_KINDS: dict[str, dict] = {
+    "notifications.digest": {
+        "run": "apps.notifications.tasks.run_digest",
+        "on_failed": "apps.notifications.tasks.digest_failed",
+        "queue": "default",
+    },
+    "notifications.site_setup": {
+        "run": "apps.notifications.tasks.run_site_setup",
+        "on_failed": "apps.notifications.tasks.site_setup_failed",
+        "queue": "default",
+    },
     "keywords.upload": {
         "run": "apps.planner.tasks.run_upload",
         "on_failed": "apps.planner.tasks.upload_failed",
@@ -385,6 +396,11 @@ CELERY_BEAT_SCHEDULE = {
     "telegram-forget": {
         "task": "apps.notifications.tasks.forget_telegram",
         "schedule": crontab(minute=29, hour=3),
+    },
+    "digests-start": {"task": "apps.notifications.tasks.start_digests", "schedule": crontab(minute=7)},
+    "notifications-forget": {
+        "task": "apps.notifications.tasks.forget_notifications",
+        "schedule": crontab(minute=53, hour=3),
     },
     "workers-forget": {"task": "apps.system.tasks.forget_workers", "schedule": crontab(minute=29, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},

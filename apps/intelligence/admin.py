@@ -7,7 +7,15 @@ from import_export.widgets import ForeignKeyWidget
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
-from apps.intelligence.models import AIModel, CategoryMapping, InternalCategory, ProductScore
+from apps.core.fields import masked
+from apps.intelligence.models import (
+    AIModel,
+    CategoryMapping,
+    InternalCategory,
+    ProductScore,
+    PromptVersion,
+    ProviderSettings,
+)
 from apps.intelligence.services.categories import mappings_verify
 
 
@@ -104,3 +112,40 @@ class ProductScoreAdmin(ModelAdmin):
 
     def has_add_permission(self, request) -> bool:
         return False
+
+
+class LookedAt(ModelAdmin):
+    """What accounts set: staff look at it."""
+
+    list_select_related = ["account"]
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(ProviderSettings)
+class ProviderSettingsAdmin(LookedAt):
+    list_display = ["account", "kind", "enabled", "key", "base_url", "model", "updated_at"]
+    list_filter = ["kind", "enabled"]
+    search_fields = ["account__name", "base_url", "model"]
+    fields = ["account", "kind", "enabled", "key", "base_url", "model", "testing_model", "size", "updated_at"]
+    readonly_fields = fields
+
+    @admin.display(description="API key")
+    def key(self, row: ProviderSettings) -> str:
+        return masked(row.api_key)
+
+
+@admin.register(PromptVersion)
+class PromptVersionAdmin(LookedAt):
+    list_display = ["account", "prompt_type", "version", "created_by", "created_at"]
+    list_filter = ["prompt_type"]
+    list_select_related = ["account", "created_by"]
+    search_fields = ["account__name", "template"]
+    date_hierarchy = "created_at"

@@ -1,16 +1,11 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from apps.notifications.models import Notification, TelegramMessage
+from apps.notifications.models import Notification, NotificationPreference, TelegramMessage
 
 
-@admin.register(Notification)
-class NotificationAdmin(ModelAdmin):
-    list_display = ["created_at", "account", "user", "notification_type", "severity", "title", "is_read"]
-    list_filter = ["notification_type", "severity", "is_read"]
-    list_select_related = ["account", "user"]
-    search_fields = ["title", "message", "account__name"]
-    date_hierarchy = "created_at"
+class LookedAt(ModelAdmin):
+    """What accounts were told, and how they want to be: staff look at it."""
 
     def has_add_permission(self, request) -> bool:
         return False
@@ -35,3 +30,20 @@ class TelegramMessageAdmin(ModelAdmin):
 
     def has_change_permission(self, request, obj=None) -> bool:
         return False
+
+
+@admin.register(Notification)
+class NotificationAdmin(LookedAt):
+    list_display = ["created_at", "account", "user", "notification_type", "severity", "title", "is_read"]
+    list_filter = ["notification_type", "severity", "is_read"]
+    list_select_related = ["account", "user"]
+    search_fields = ["title", "message", "account__name"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(NotificationPreference)
+class NotificationPreferenceAdmin(LookedAt):
+    list_display = ["user", "notification_type", "in_app", "mail"]
+    list_filter = ["notification_type", "in_app", "mail"]
+    list_select_related = ["user"]
+    search_fields = ["user__email"]

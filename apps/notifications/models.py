@@ -4,22 +4,31 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from apps.accounts.models import TelegramSubscriber
+from apps.accounts.models import Site, TelegramSubscriber
 from apps.core.models import TenantModel, TenantQuerySet
 from apps.core.tenancy import Tenant
 
 
 class NotificationQuerySet(TenantQuerySet):
-    def for_tenant(self, tenant: Tenant) -> "NotificationQuerySet":
-        """Those of the account, without the ones meant for another of its users."""
+    def told_to(self, tenant: Tenant) -> "NotificationQuerySet":
+        """Those of the account, without the ones meant for another of its users or a site that is not seen."""
         mine = models.Q(user=None) | models.Q(user_id=tenant.user_id)
-        return super().for_tenant(tenant).filter(mine)
+        rows = self.filter(mine, account_id=tenant.account_id)
+        if tenant.site_ids is not None:
+            rows = rows.filter(models.Q(site=None) | models.Q(site_id__in=tenant.site_ids))
+        return rows
+
+    def for_tenant(self, tenant: Tenant) -> "NotificationQuerySet":
+        """Those of `told_to` that the user wants to see in the app."""
+        rows = self.told_to(tenant)
+        if tenant.user_id is not None:
+            muted = NotificationPreference.objects.filter(user_id=tenant.user_id, in_app=False)
+            rows = rows.exclude(notification_type__in=muted.values("notification_type"))
+        return rows
 
 
 class Notification(TenantModel):
-    """What an account is told in the app. `user` set: only that user's."""
-
-    tenant_site = None
+    """What an account is told in the app. `user` set: only that user's; `site` set: only theirs who see it."""
 
     class Severity(models.TextChoices):
         INFO = "info"
@@ -50,6 +59,7 @@ class Notification(TenantModel):
         SYSTEM_INFO = "system_info"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    site = models.ForeignKey(Site, null=True, on_delete=models.CASCADE, related_name="+")
     notification_type = models.CharField(max_length=30, choices=Type)
     severity = models.CharField(max_length=10, choices=Severity)
     title = models.CharField(max_length=120)
@@ -69,7 +79,16 @@ class Notification(TenantModel):
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["account", "key"], name="notification_key")]
-        indexes = [models.Index(fields=["account", "-created_at"], name="notification_account")]
+        indexes = [
+            models.Index(fields=["account", "-created_at"], name="notification_account"),
+            models.Index(
+                fields=["account", "notification_type", "user", "site"],
+                name="notification_unread",
+                condition=models.Q(is_read=False),
+            ),
+            # What is told by mail, and forgotten: by time, of all accounts.
+            models.Index(fields=["created_at"], name="notification_created"),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -123,3 +142,44 @@ class TelegramMessage(models.Model):
             delay = retry_after if retry_after is not None else min(3600, 2**self.attempts * 5)
             self.run_after = timezone.now() + timedelta(seconds=delay)
         self.save(update_fields=["state", "run_after", "error"])
+
+
+Type = Notification.Type
+# What a client may ask for by one name.
+GROUPS = {
+    "ai_task": [t for t in Type.values if t.startswith("ai_")],
+    "content": [*(t for t in Type.values if t.startswith("content_")), Type.KEYWORDS_IMPORTED.value],
+    "integration": [t for t in Type.values if t.startswith("wordpress_")],
+    "credit": [t for t in Type.values if t.startswith("credits_")],
+    "billing": [t for t in Type.values if t.startswith("credits_")],
+    "info": [Type.SITE_SETUP_COMPLETE.value],
+    "system": [Type.SYSTEM_INFO.value],
+}
+
+
+class NotificationPreference(TenantModel):
+    """By which channels a user wants to be told of a type. Without a row: in the app, and by mail what is urgent."""
+
+    tenant_site = None
+    # What costs money or readers while nobody looks.
+    URGENT = (
+        Type.CONTENT_PUBLISH_FAILED,
+        Type.WORDPRESS_SYNC_FAILED,
+        Type.CREDITS_LOW,
+        Type.CREDITS_DEPLETED,
+    )
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notification_preferences"
+    )
+    notification_type = models.CharField(max_length=30, choices=Type)
+    in_app = models.BooleanField(default=True)
+    mail = models.BooleanField(default=False, help_text="In the daily digest.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "notification_type"], name="notification_preference_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notification_type} of {self.user_id}"

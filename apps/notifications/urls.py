@@ -1,8 +1,9 @@
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from apps.notifications.views import NotificationViewSet
+from apps.notifications.views import NotificationViewSet, PreferencesView
 
 router = SimpleRouter()
 router.register("", NotificationViewSet, basename="notification")
 
-urlpatterns = router.urls
+urlpatterns = [path("preferences/", PreferencesView.as_view()), *router.urls]

@@ -5,28 +5,25 @@ from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from apps.core.filters import StrictBooleanFilter, WordsFilter
+from apps.core.filters import IdFilter, StrictBooleanFilter, WordsFilter
 from apps.core.renderers import respond
 from apps.core.viewsets import DestroyMixin, TenantMixin
-from apps.notifications.models import Notification
-from apps.notifications.serializers import NotificationSerializer, UnreadCountSerializer, UpdatedSerializer
-
-Type = Notification.Type
-# What a client may ask for by one name.
-GROUPS = {
-    "ai_task": [t for t in Type.values if t.startswith("ai_")],
-    "content": [*(t for t in Type.values if t.startswith("content_")), Type.KEYWORDS_IMPORTED.value],
-    "integration": [t for t in Type.values if t.startswith("wordpress_")],
-    "credit": [t for t in Type.values if t.startswith("credits_")],
-    "billing": [t for t in Type.values if t.startswith("credits_")],
-    "info": [Type.SITE_SETUP_COMPLETE.value],
-    "system": [Type.SYSTEM_INFO.value],
-}
+from apps.notifications.models import GROUPS, Notification, Type
+from apps.notifications.serializers import (
+    NotificationSerializer,
+    PreferenceSerializer,
+    PreferencesSerializer,
+    UnreadCountSerializer,
+    UpdatedSerializer,
+)
+from apps.notifications.services.preferences import preferences_of, preferences_save
 
 
 class NotificationFilterSet(django_filters.FilterSet):
     is_read = StrictBooleanFilter()
+    site_id = IdFilter(field_name="site_id")
     notification_type = WordsFilter(
         method="by_type",
         help_text="Types or groups, comma-separated. Groups: " + ", ".join(GROUPS) + ".",
@@ -88,3 +85,30 @@ class NotificationViewSet(
     def unread_count(self, request):
         """How many of those that the caller sees are not read."""
         return Response({"unread_count": self.get_queryset().filter(is_read=False).count()})
+
+
+class PreferencesView(TenantMixin, APIView):
+    """By which channels the caller wants to be told of what."""
+
+    area = "own"
+
+    @extend_schema(operation_id="notifications_preferences", responses=PreferenceSerializer(many=True))
+    def get(self, request):
+        """Each type: shown in the app, sent in the daily digest by mail."""
+        return Response(preferences_of(user_id=self.tenant.user_id))
+
+    @extend_schema(
+        operation_id="notifications_preferences_save",
+        request=PreferencesSerializer,
+        responses=PreferenceSerializer(many=True),
+    )
+    def put(self, request):
+        """Change what is sent, by type or group; the rest stays. The digest goes to verified addresses alone."""
+        serializer = PreferencesSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        saved = preferences_save(
+            account_id=self.tenant.account_id,
+            user_id=self.tenant.user_id,
+            changes=serializer.validated_data["preferences"],
+        )
+        return respond(saved, "The preferences were saved.")

@@ -157,6 +157,7 @@ def _tell(
 ) -> None:
     notify(
         account_id=run.account_id,
+        site_id=run.payload.get("site_id"),
         notification_type=kind,
         title=title,
         message=message,

@@ -87,10 +87,17 @@ def _reference(run: JobRun, content_id: int) -> str:
     return run.payload.get("reference") or f"job:{run.job.pk}:{content_id}"
 
 
+def _site_id(run: JobRun) -> int | None:
+    """The site, where all of it is of one."""
+    sites = run.payload.get("site_ids", [])
+    return sites[0] if len(sites) == 1 else None
+
+
 def _tell_published(run: JobRun, published: list[dict]) -> None:
     address = published[0]["external_url"] if len(published) == 1 else ""
     notify(
         account_id=run.account_id,
+        site_id=_site_id(run),
         notification_type="content_published",
         severity="success",
         title="Content published",
@@ -106,6 +113,7 @@ def _tell_failed(run: JobRun, content_ids: list[int], error: str) -> None:
     count = len(content_ids)
     notify(
         account_id=run.account_id,
+        site_id=_site_id(run),
         notification_type="content_publish_failed",
         severity="error",
         title="Publishing failed",

@@ -81,6 +81,13 @@ def run_generate_images(run: JobRun) -> None:
     Result: image_ids (all that the article has now), failed [{image_id, error}], credits.
     """
     content_id = run.payload["content_id"]
+    described = Image.objects.filter(content_id=content_id).exists()
+
+    def prompts_made(result: dict) -> None:
+        still_wanted(run)
+        if not described:
+            _tell_prompts(run, content_id, result)
+
     with waiting_for_provider():
         prompts = image_prompts_generate(
             account_id=run.account_id,
@@ -88,7 +95,7 @@ def run_generate_images(run: JobRun) -> None:
             reference=f"job:{run.job.pk}:prompts:{content_id}",
             in_article=run.payload.get("in_article"),
             user_id=run.user_id,
-            finish=lambda _: still_wanted(run),
+            finish=prompts_made,
         )
 
     def make(image_id: int) -> dict:
@@ -169,12 +176,28 @@ def _tell_images(run: JobRun, content_id: int, made: int, failed: int, credits: 
     )
 
 
-def _tell_images_failed(run: JobRun, content_id: int | None) -> None:
+def _tell_prompts(run: JobRun, content_id: int, result: dict) -> None:
+    count = len(result["image_ids"])
     _tell(
         run,
-        "ai_images_failed",
+        "ai_prompts_complete",
+        key=f"job:{run.job.pk}:prompts",
+        severity="success",
+        title="Image prompts generated",
+        message=f"{_count(count, 'image')} {'is' if count == 1 else 'are'} described and will be made now.",
+        action_label="View images",
+        action_url=f"/writer/content/{content_id}",
+        metadata={"content_id": content_id, "count": count, "credits": result["credits"]},
+    )
+
+
+def _tell_images_failed(run: JobRun, content_id: int | None) -> None:
+    described = Image.objects.filter(content_id=content_id).exists()
+    _tell(
+        run,
+        "ai_images_failed" if described else "ai_prompts_failed",
         severity="error",
-        title="Images were not generated",
+        title="Images were not generated" if described else "Image prompts were not generated",
         message=run.job.error[:900],
         action_label="View images",
         action_url=f"/writer/content/{content_id}" if content_id else "/writer/images",
@@ -184,12 +207,13 @@ def _tell_images_failed(run: JobRun, content_id: int | None) -> None:
 
 def _tell(run: JobRun, notification_type: str, **fields) -> None:
     metadata = {"task_id": str(run.job.pk), **fields.pop("metadata", {})}
+    key = fields.pop("key", f"job:{run.job.pk}")
     notify(
         account_id=run.account_id,
         notification_type=notification_type,
         user_id=run.user_id,
         metadata=metadata,
-        key=f"job:{run.job.pk}",
+        key=key,
         **fields,
     )
 

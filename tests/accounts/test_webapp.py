@@ -140,6 +140,18 @@ def test_the_token_opens_the_internal_routes_as_far_as_the_role_reaches(ada):
     assert client.get(at).status_code == 401
 
 
+def test_a_permission_opens_its_area_alone(ada):
+    client = bearer(log_in(init_data()).json()["access"])
+    source = {"url": "https://shop.example/", "site_key": "shop", "type": "hub"}
+    assert client.post("/internal/sources", source).status_code in (200, 201)
+    assert client.post("/internal/scoring/submit", {"results": [1]}).status_code == 403
+    assert client.post("/internal/ingest-batch", {"source_id": 1}).status_code == 403
+    TelegramSubscriber.objects.update(permissions=["scoring"])
+    refused = client.post("/internal/sources", source)
+    assert refused.status_code == 403 and "permission sources" in refused.json()["detail"]
+    assert client.post("/internal/scoring/submit", {"results": [1]}).status_code == 200
+
+
 def test_the_token_ends_and_opens_nothing_else(ada, alice):
     token = log_in(init_data()).json()["access"]
     assert bearer(token).get("/api/v1/auth/account/").status_code == 401

@@ -14,6 +14,8 @@ LATER = Path(__file__).with_name("routes_later.txt")
 EXTRA = {
     "GET /internal/sources/backlog/stats": "how large the backlog is and what the day's quota leaves",
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
+    "GET /api/v1/notifications/preferences/": "by which channels a user is told of what",
+    "PUT /api/v1/notifications/preferences/": "the same",
     "GET /api/v1/system/prompts/{}/diff/": "what two versions of a prompt differ in",
     "GET /api/v1/system/prompts/{}/versions/": "the history that `reset` goes back over",
     "GET /api/v1/system/settings/integrations/anthropic/": "a second provider of texts, set as OpenAI is",

@@ -12,7 +12,7 @@ from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLo
 from apps.core.models import Job
 from apps.integration.models import SiteIntegration, SiteSettings
 from apps.intelligence.models import PromptVersion, ProviderSettings
-from apps.notifications.models import Notification
+from apps.notifications.models import Notification, NotificationPreference
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
 from apps.system.models import AuthorProfile, ContentSettings
@@ -68,7 +68,15 @@ def make_world(name: str) -> World:
         state="failed",
         error=secret,
     )
-    add(Notification, notification_type="system_info", severity="info", title=secret, message=secret)
+    add(
+        Notification,
+        site=site,
+        notification_type="system_info",
+        severity="info",
+        title=secret,
+        message=secret,
+    )
+    add(NotificationPreference, user=actor.user, notification_type="system_info")
     add(CreditBalance, balance=1000, next_event_at=now + timezone.timedelta(days=20))
     add(CreditLot, kind="adjustment", amount=1000, remaining=1000, reference=secret)
     add(CreditEntry, amount=1000, balance_after=1000, kind="grant", reference=secret, note=secret)

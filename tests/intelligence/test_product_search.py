@@ -53,7 +53,7 @@ def shop(db) -> dict[str, Product]:
 
 def test_what_was_just_ingested_is_found_with_all_that_is_known(machine, shop, django_assert_max_num_queries):
     titles(machine)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         found = machine.get(f"{AT}?search=teapot").json()
     assert len(found) == 1
     assert found[0] == found[0] | {
@@ -131,7 +131,7 @@ def test_changes_are_followed(machine, shop):
 
 def test_what_became_visible_late_is_found_by_the_sweep(machine, shop):
     assert len(titles(machine)) == 4
-    ProductFactory(title="Late", updated_at=timezone.now() - timedelta(minutes=5))
+    ProductFactory(title="Late", updated_at=timezone.now() - timedelta(seconds=30))
     SearchState.objects.update(followed_to=timezone.now())
     assert "Late" not in titles(machine)
     follow_products()

@@ -72,7 +72,7 @@ def model(settings):
 def test_it_scores_what_waits_and_leaves_what_fails_to_its_lease(model):
     products = ProductFactory.create_batch(6)
     broken = ProductFactory(title="Broken")
-    assert products_score() == 7
+    assert products_score() == 6
     assert products_score() == 0
     scores = ProductScore.objects.all()
     assert {s.product_id for s in scores} == {p.pk for p in products}
@@ -81,6 +81,15 @@ def test_it_scores_what_waits_and_leaves_what_fails_to_its_lease(model):
     assert ScoringLease.objects.get(product=broken).worker == "internal"
     system = model.asked[0]["messages"][0]["content"]
     assert all(axis in system for axis in AXIS_NAMES)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_that_is_down_is_not_asked_about_everything(model, settings):
+    ProductFactory.create_batch(5)
+    settings.OPENAI_BASE_URL = "http://127.0.0.1:9/v1"
+    settings.AI_CONCURRENCY = {**settings.AI_CONCURRENCY, "openai": 2}
+    assert products_score(limit=2) == 0
+    assert ScoringLease.objects.count() == 2 and not ProductScore.objects.exists()
 
 
 @pytest.mark.django_db

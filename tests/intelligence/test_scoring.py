@@ -54,9 +54,9 @@ def test_there_are_ten_axes_each_with_its_counterpart(machine):
     assert [a["name"] for a in machine.get("/internal/scoring/axes").json()] == list(AXIS_NAMES)
 
 
-def test_a_task_holds_what_a_worker_needs(machine, django_assert_num_queries):
+def test_a_task_holds_what_a_worker_needs(machine, django_assert_max_num_queries):
     products = ProductFactory.create_batch(3)
-    with django_assert_num_queries(4):  # with the savepoint around the claim
+    with django_assert_max_num_queries(4):
         tasks = machine.get(f"{TASKS}?worker=w1").json()
     assert [t["gift_id"] for t in tasks] == [p.gift_id for p in products]
     assert tasks[0] == {

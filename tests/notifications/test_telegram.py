@@ -9,8 +9,7 @@ from django.utils import timezone
 from apps.accounts.models import TelegramSubscriber
 from apps.notifications.clients.telegram import TelegramClient, TelegramError
 from apps.notifications.models import TelegramMessage
-from apps.notifications.services import telegram_notify
-from apps.notifications.services.telegram import NOTICES, telegram_forget, telegram_send
+from apps.notifications.services.telegram import NOTICES, telegram_forget, telegram_notify, telegram_send
 from apps.notifications.tasks import send_telegram
 from tests.billing.threads import at_once
 from tests.notifications.bot_api import bot_api

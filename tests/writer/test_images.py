@@ -73,6 +73,7 @@ def test_prompts_then_images(alice, run_jobs):
     content.refresh_from_db()
     assert content.images_planned and content.status == "draft"
     assert Notification.objects.get(notification_type="ai_images_complete").metadata["count"] == 3
+    assert Notification.objects.get(notification_type="ai_prompts_complete").metadata["count"] == 3
     # Again: nothing is missing, nothing is paid.
     body = {"content_id": content.pk}
     assert alice.client.post(f"{URL}generate_for_content/", body).status_code == 200

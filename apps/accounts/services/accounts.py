@@ -8,6 +8,7 @@ from slugify import slugify
 from apps.accounts.models import Account, IndustrySector, LimitCounter, Sector, Site, Subscription, User
 from apps.accounts.services.limits import default_plan, limit_take
 from apps.core.errors import Conflict, Invalid
+from apps.core.jobs import job_start
 
 SLUG_ATTEMPTS = 5
 
@@ -53,6 +54,17 @@ def site_slug(name: str) -> str:
     return next(s for s in (f"{stem}-{n}" for n in range(2, len(taken) + 3)) if s not in taken)
 
 
+def site_set_up(*, account_id: int, site_id: int) -> None:
+    """Has the account told when the site has its first sectors: with them its work can begin."""
+    if Sector.objects.filter(site_id=site_id).exists():
+        job_start(
+            kind="notifications.site_setup",
+            account_id=account_id,
+            payload={"site_id": site_id},
+            idempotency_key=f"site_setup:{site_id}",
+        )
+
+
 def site_create(*, account_id: int, industry_sectors: list[IndustrySector] = (), **fields) -> Site:
     """A site with its sectors, within the plan."""
     for _ in range(SLUG_ATTEMPTS):
@@ -65,6 +77,7 @@ def site_create(*, account_id: int, industry_sectors: list[IndustrySector] = (),
                     Sector(account_id=account_id, site=site, industry_sector=s, name=s.name)
                     for s in industry_sectors
                 )
+                site_set_up(account_id=account_id, site_id=site.pk)
             return site
         except IntegrityError:
             # Somebody took the slug in between: take the next one. Anything else is the caller's to hear of.

@@ -1,5 +1,6 @@
 """Accounts, plans, sites, sectors and the catalogue."""
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import viewsets
 from rest_framework.decorators import action
@@ -18,7 +19,7 @@ from apps.accounts.serializers import (
     SectorSerializer,
     SiteSerializer,
 )
-from apps.accounts.services.accounts import site_create
+from apps.accounts.services.accounts import site_create, site_set_up
 from apps.accounts.services.keys import api_key_create, api_key_revoke, site_delete
 from apps.core.filters import SiteFilterSet
 from apps.core.renderers import respond
@@ -143,3 +144,10 @@ class SectorViewSet(TenantViewSet):
     filterset_class = SectorFilterSet
     ordering_fields = ["name", "created_at"]
     search_fields = ["name"]
+
+    def perform_create(self, serializer):
+        with transaction.atomic():
+            first = not serializer.validated_data["site"].sectors.exists()
+            super().perform_create(serializer)
+            if first:
+                site_set_up(account_id=self.tenant.account_id, site_id=serializer.instance.site_id)

@@ -17,6 +17,7 @@ from django.utils import timezone
 from apps.accounts.services.limits import PlanLimitReached
 from apps.automation.models import Run, RunItem, RunLog, RunStage
 from apps.automation.services.stages import STAGES, Stage, Work, content_with_images_to_review
+from apps.automation.services.telling import stage_tell
 from apps.billing.services.ledger import AlreadySettled, InsufficientCredits
 from apps.core.errors import AppError
 from apps.core.jobs import GoOnLater, JobRun, LeaseLost
@@ -135,9 +136,8 @@ class Engine:
         self._items(stage, config)
         if stage.number == 6 and (moved := content_with_images_to_review(self.run)):
             self.log(f"{moved} articles have their images and go to review.", stage=6)
+        done, failed = stage_tell(run=self.run, stage=stage)
         RunStage.objects.filter(pk=row.pk).update(state=RunStage.State.COMPLETED, completed_at=timezone.now())
-        items = RunItem.objects.filter(run=self.run, stage=stage.number)
-        done, failed = (items.filter(state=s).count() for s in (RunItem.State.DONE, RunItem.State.FAILED))
         self.log(
             f"{stage.name}: {done} done" + (f", {failed} failed." if failed else "."), stage=stage.number
         )

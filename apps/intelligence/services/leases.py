@@ -4,13 +4,17 @@ A lease lasts 15 minutes, or until 15 minutes after the worker's last heartbeat,
 and never submits must not keep its products. Who lost a lease may still submit (`services/scoring.py`).
 """
 
-from django.db import connection, transaction
+import time
+from dataclasses import dataclass
+
+from django.db import connection
 
 from apps.parsing.models import Product
 
 LEASE_MINUTES = 15
 LONGEST_HOURS = 6
 MOST = 1000
+AGAIN_SECONDS = 60
 TEXT_CHARACTERS = 8000
 
 # Whether the lease `l` still holds. The worker is looked up only when its own time is over.
@@ -34,8 +38,10 @@ _CLAIM = f"""
 WITH picked AS (
   SELECT p.id, p.text_version {{where}}
     AND NOT EXISTS (SELECT 1 FROM intelligence_scoringlease l WHERE l.product_id = p.id AND {_HOLDS})
+    AND p.id > %(after)s
   ORDER BY p.id LIMIT %(limit)s FOR NO KEY UPDATE OF p SKIP LOCKED
-)
+),
+leased AS (
 INSERT INTO intelligence_scoringlease AS l (product_id, worker, text_version, leased_at, until, earlier)
 SELECT id, %(worker)s, text_version, statement_timestamp(),
   statement_timestamp() + make_interval(mins => %(minutes)s), '{{{{}}}}'
@@ -49,21 +55,50 @@ ON CONFLICT (product_id) DO UPDATE SET
     || CASE WHEN l.until = l.leased_at THEN '{{{{}}}}' ELSE jsonb_build_object(l.worker, l.text_version) END
 WHERE NOT {_HOLDS}
 RETURNING product_id
+)
+SELECT (SELECT count(*) FROM picked), ARRAY(SELECT product_id FROM leased)
 """  # noqa: S608  our own conditions
 
 
+@dataclass
+class _Place:
+    """Up to where this process has handed products out. What is leased lies before it, and would be passed over
+    again with every claim; what comes free there is found when nothing is left behind it, or in a minute."""
+
+    after: int = 0
+    since: float = 0.0
+
+    def start(self) -> int:
+        if time.monotonic() - self.since > AGAIN_SECONDS:
+            self.after, self.since = 0, time.monotonic()
+        return self.after
+
+
+_places = {False: _Place(), True: _Place()}
+
+
 def products_claim(*, worker: str, limit: int, without_axes: bool = False) -> list[int]:
-    """Leases up to `limit` products to the worker and returns their ids, the oldest first.
+    """Leases up to `limit` products to the worker and returns their ids, the oldest first as far as may be.
 
     without_axes: those that have a score and no axes, in place of those without a score of their present text.
     """
+    limit = min(limit, MOST)
+    place = _places[without_axes]
     statement = _CLAIM.format(where=_WITHOUT_AXES if without_axes else _WAITING)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            statement,
-            {"worker": worker, "limit": min(limit, MOST), "minutes": LEASE_MINUTES, "hours": LONGEST_HOURS},
-        )
-        return sorted(row[0] for row in cursor.fetchall())
+    params = {"worker": worker, "minutes": LEASE_MINUTES, "hours": LONGEST_HOURS}
+    ids: list[int] = []
+    after = place.start()
+    with connection.cursor() as cursor:
+        while len(ids) < limit:
+            cursor.execute(statement, {**params, "limit": limit - len(ids), "after": after})
+            picked, leased = cursor.fetchone()
+            ids += leased
+            if not picked and not after:
+                break
+            # Too few: the end was reached, or others were faster with some of them. What is left is before that.
+            after = 0
+        place.after = max(ids, default=0)
+    return sorted(ids)
 
 
 def tasks_claim(*, worker: str, limit: int, without_axes: bool = False) -> list[dict]:

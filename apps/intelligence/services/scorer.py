@@ -44,7 +44,8 @@ PROMPT = (
 
 
 def products_score(*, limit: int = 50) -> int:
-    """Claims up to `limit` products, asks for each by itself and stores what comes. Returns how many were claimed.
+    """Claims up to `limit` products, asks about each by itself and stores what comes. Returns how many were scored:
+    0 when nothing waits, and when the provider answers nothing, so that whoever goes on until 0 stops asking it.
 
     A product whose question failed keeps its lease until it runs out, and is asked about again by whoever comes then.
     """
@@ -56,9 +57,7 @@ def products_score(*, limit: int = 50) -> int:
         return 0
     with ThreadPoolExecutor(min(settings.AI_CONCURRENCY[choice.provider], len(tasks))) as pool:
         results = [result for result in pool.map(lambda task: _asked(choice, task), tasks) if result]
-    if results:
-        scores_submit(results=results, worker=WORKER)
-    return len(tasks)
+    return scores_submit(results=results, worker=WORKER).updated if results else 0
 
 
 def _asked(choice: Choice, task: dict) -> dict | None:

@@ -17,9 +17,10 @@ from apps.intelligence.models import SearchState
 from apps.intelligence.services.categories import MAPPED, external_ids
 
 # A batch's rows are dated by the beginning of its transaction and seen at its end.
-LONGEST_INGEST = timedelta(minutes=10)
+LONGEST_INGEST = timedelta(minutes=1)
 SWEEP_BATCH = 20_000
 INLINE_BATCH = 500
+LOOKED_AT = 5000
 WORDS = re.compile(r"\w+")
 MOST_WORDS = 10
 DESCRIPTION = 1000  # characters of it that are searched
@@ -29,8 +30,11 @@ _AXES_OF_SCORE = ", ".join(f"(v.vector->>'{axis}')::float8" for axis in AXIS_NAM
 _COLUMNS = f"words, site_key, merchant, price, currency, category_id, gift_score, {_AXES}"
 _TEXT = f"concat_ws(' ', p.title, c.name, p.merchant, left(p.description, {DESCRIPTION}))"
 _CHANGED = """
-SELECT p.* FROM parsing_product p LEFT JOIN intelligence_productsearch s ON s.product_id = p.id
-WHERE p.updated_at >= %(since)s AND (s.seen_at IS NULL OR s.seen_at < p.updated_at)
+SELECT p.* FROM parsing_product p
+WHERE p.updated_at >= %(since)s
+  -- A scalar subquery: one look into the key for each of what is mostly nothing, never a join of the whole.
+  AND coalesce((SELECT s.seen_at FROM intelligence_productsearch s WHERE s.product_id = p.id), '-infinity')
+    < p.updated_at
 ORDER BY p.updated_at LIMIT %(limit)s
 """
 _NAMED = "SELECT p.* FROM parsing_product p WHERE p.id = ANY(%(ids)s)"
@@ -79,61 +83,93 @@ ORDERINGS = {"id": "product_id", "price": "price", "score": "gift_score", **{a: 
 
 def products_search(query: ProductQuery) -> list[dict]:
     """The products of a query, a page of them, as dicts. Costs the same number of queries, whatever it finds."""
-    search_follow(limit=INLINE_BATCH, margin=timedelta(seconds=5))
-    where, params = _conditions(query)
-    if where is None:
-        return []
+    search_follow(limit=INLINE_BATCH, margin=timedelta())
     column = ORDERINGS[query.ordering.removeprefix("-")]
     way = "DESC" if query.ordering.startswith("-") else "ASC"
+    conditions = _conditions(query)
+    if conditions is None:
+        return []
     if column != "product_id":
-        where.append(f"{column} IS NOT NULL")
+        conditions.append(_Condition(column, f"{column} IS NOT NULL"))
     order = f"{column} {way}" + ("" if column == "product_id" else f", product_id {way}")
-    statement = (
-        f"SELECT product_id FROM intelligence_productsearch WHERE {' AND '.join(where) or 'true'}"  # noqa: S608
-        f" ORDER BY {order} LIMIT %s OFFSET %s"
-    )
+    return _rows(_ids(query, conditions, column, order))
+
+
+def _ids(query: ProductQuery, conditions: list["_Condition"], column: str, order: str) -> list[int]:
+    """The ids of a page. What PostgreSQL expects of words and axes together is often wrong by far, so it is not asked
+    to choose: the first LOOKED_AT rows in the order are looked at, which finds what is frequent; what they hold too
+    little of is rare enough to be collected by the indexes and sorted."""
+    last = query.offset + query.limit
+    along = [c for c in conditions if c.column == column]
+    others = [c for c in conditions if c.column != column]
+    inner = _select("*", along) + f" ORDER BY {order} LIMIT %s"
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*params, query.limit, query.offset])
-        ids = [row[0] for row in cursor.fetchall()]
-    return _rows(ids)
+        if not others:
+            params = [*_values(along), last, query.offset]
+            cursor.execute(f"SELECT product_id FROM ({inner}) AS s OFFSET %s", params)  # noqa: S608
+            return [row[0] for row in cursor.fetchall()]
+        statement = f"SELECT product_id FROM ({inner}) AS s WHERE {_where(others)} LIMIT %s"  # noqa: S608
+        cursor.execute(statement, [*_values(along), max(LOOKED_AT, last), *_values(others), last])
+        found = [row[0] for row in cursor.fetchall()]
+        if len(found) < last:
+            hits = _select(f"product_id, {column} AS ordered", conditions)
+            order = order.replace(column, "ordered", 1) if column != "product_id" else order
+            statement = (
+                f"WITH hits AS MATERIALIZED ({hits}) SELECT product_id FROM hits ORDER BY {order} LIMIT %s"  # noqa: S608
+            )
+            cursor.execute(statement, [*_values(conditions), last])
+            found = [row[0] for row in cursor.fetchall()]
+    return found[query.offset :]
 
 
-def _conditions(query: ProductQuery) -> tuple[list[str] | None, list]:
-    """SQL and its values; None for what nothing can fit."""
-    where: list[str] = []
-    params: list = []
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """A condition on one column, with its value if it has one."""
 
-    def add(condition: str, value) -> None:
-        where.append(condition)
-        params.append(value)
+    column: str
+    sql: str
+    value: object = None
 
+
+def _select(columns: str, conditions: list[_Condition]) -> str:
+    return f"SELECT {columns} FROM intelligence_productsearch WHERE {_where(conditions)}"  # noqa: S608
+
+
+def _where(conditions: list[_Condition]) -> str:
+    return " AND ".join(c.sql for c in conditions) or "true"
+
+
+def _values(conditions: list[_Condition]) -> list:
+    return [c.value for c in conditions if "%s" in c.sql]
+
+
+def _conditions(query: ProductQuery) -> list[_Condition] | None:
+    """None for what nothing can fit."""
+    found: list[_Condition] = []
     if query.text:
         words = WORDS.findall(query.text.lower())[:MOST_WORDS]
         if not words:
-            return None, []
-        add("words @@ to_tsquery('simple', %s)", " & ".join(f"'{word}':*" for word in words))
-    ranges = {
-        **{f'"{axis}"': r for axis, r in query.axes.items()},
-        "gift_score": query.score,
-        "price": query.price,
-    }
-    for column, (least, most) in ranges.items():
+            return None
+        beginnings = " & ".join(f"'{word}':*" for word in words)
+        found.append(_Condition("words", "words @@ to_tsquery('simple', %s)", beginnings))
+    ranges = {f'"{axis}"': ends for axis, ends in query.axes.items()}
+    for column, (least, most) in {**ranges, "gift_score": query.score, "price": query.price}.items():
         if least is not None:
-            add(f"{column} >= %s", least)
+            found.append(_Condition(column, f"{column} >= %s", least))
         if most is not None:
-            add(f"{column} <= %s", most)
+            found.append(_Condition(column, f"{column} <= %s", most))
     if query.currency:
-        add("currency = %s", query.currency)
+        found.append(_Condition("currency", "currency = %s", query.currency))
     if query.site_key:
-        add("site_key = %s", query.site_key)
+        found.append(_Condition("site_key", "site_key = %s", query.site_key))
     if query.scored is not None:
-        where.append(f"gift_score IS {'NOT ' if query.scored else ''}NULL")
+        found.append(_Condition("gift_score", f"gift_score IS {'NOT ' if query.scored else ''}NULL"))
     if query.category is not None or query.external_category:
         ids = external_ids(internal_id=query.category, name=query.external_category)
         if not ids:
-            return None, []
-        add("category_id = ANY(%s)", ids)
-    return where, params
+            return None
+        found.append(_Condition("category_id", "category_id = ANY(%s)", ids))
+    return found
 
 
 _ROWS = f"""
@@ -169,7 +205,7 @@ def search_follow(*, limit: int = SWEEP_BATCH, margin: timedelta = LONGEST_INGES
     """Takes over up to `limit` products that have changed, the oldest first, and returns how many.
 
     margin: how much older a change may be than what was taken over before it, as it became visible later. A search's
-    own call looks back seconds; what that misses the sweep finds.
+    own call does not look back; what that misses the sweep finds.
     """
     state, _ = SearchState.objects.get_or_create(
         pk=1, defaults={"followed_to": datetime(1970, 1, 1, tzinfo=UTC)}
@@ -179,7 +215,7 @@ def search_follow(*, limit: int = SWEEP_BATCH, margin: timedelta = LONGEST_INGES
         cursor.execute(_FOLLOW, {"since": state.followed_to - margin, "limit": limit})
         count, last = cursor.fetchone()
     reached = last if count == limit else began
-    if reached > state.followed_to + (timedelta() if count else timedelta(minutes=1)):
+    if reached > state.followed_to + (timedelta() if count else timedelta(seconds=2)):
         SearchState.objects.filter(pk=1, followed_to__lt=reached).update(followed_to=reached)
     return count
 

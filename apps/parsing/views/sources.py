@@ -31,6 +31,8 @@ def _state(source: Source, **more) -> Response:
 
 
 class SourcesView(InternalView):
+    dashboard_area = "sources"
+
     @extend_schema(parameters=[s.ListSerializerParams], responses=s.SourceSerializer(many=True))
     def get(self, request):
         """All sources, the discovered ones too, in a bare array."""
@@ -56,6 +58,8 @@ class SourcesView(InternalView):
 
 
 class SourceView(InternalView):
+    dashboard_area = "sources"
+
     @extend_schema(responses=s.SourceDetailSerializer)
     def get(self, request, source_id: int):
         """One source, with its history, the newest run first."""
@@ -88,6 +92,8 @@ class BacklogStatsView(InternalView):
 
 
 class BacklogActivateView(InternalView):
+    dashboard_area = "sources"
+
     @extend_schema(request=s.SourceIdsSerializer, responses=s.ActivatedSerializer)
     def post(self, request):
         """Puts discovered sources onto the schedule; tells which, and why not the others."""
@@ -96,6 +102,8 @@ class BacklogActivateView(InternalView):
 
 
 class ForceRunView(InternalView):
+    dashboard_area = "sources"
+
     @extend_schema(
         parameters=[s.ForceSerializer],
         request=s.ForceSerializer,
@@ -113,6 +121,8 @@ class ForceRunView(InternalView):
 
 
 class ToggleView(InternalView):
+    dashboard_area = "sources"
+
     @extend_schema(parameters=[s.ToggleParams], request=s.ToggleSerializer, responses=s.SourceStateSerializer)
     def post(self, request, source_id: int):
         """Switches the schedule on or off. `is_active` stands in the body, or in the query."""

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_telegram'),
-        ('notifications', '0001_initial'),
+        ('notifications', '0002_sites_and_preferences'),
     ]
 
     operations = [
