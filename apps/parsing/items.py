@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ _CURRENCIES = {
 }  # fmt: skip
 
 
-class Item(msgspec.Struct):
+class Item(msgspec.Struct, gc=False):
     title: str
     product_url: str
     site_key: str
@@ -127,11 +128,12 @@ def row(item: Item) -> tuple:
     """The columns of a product: gift_id, site_key, product_url, title, description, price, currency, image_url,
     merchant, category, raw_data (as JSON text). Raises ValueError with a sentence.
     """
-    if item.site_key not in _known_sites:
-        if not SITE_KEY.fullmatch(item.site_key):
+    site_key = item.site_key
+    if site_key not in _known_sites:
+        if not SITE_KEY.fullmatch(site_key):
             raise ValueError("site_key: 1 to 100 letters, digits, dots, dashes and underscores are needed.")
         if len(_known_sites) < 10_000:
-            _known_sites.add(item.site_key)
+            _known_sites.add(site_key)
     title = text(item.title, TITLE)
     if not title:
         raise ValueError("title: It is empty.")
@@ -140,25 +142,31 @@ def row(item: Item) -> tuple:
     except ValueError as error:
         raise ValueError(f"product_url: {error}") from None
     amount, currency = price_of(item.price, item.currency)
-    description = item.description or ""
+    description = item.description
     return (
-        f"{item.site_key}:{url}",
-        item.site_key,
+        f"{site_key}:{url}",
+        site_key,
         url,
         title,
         description.replace("\0", "").strip()[:DESCRIPTION] if description else "",
         amount,
         currency,
         image_of(item.image_url) if item.image_url else "",
-        text(item.merchant, NAME),
-        text(item.category, NAME) or None,
+        name(item.merchant) if item.merchant else "",
+        (name(item.category) or None) if item.category else None,
         raw_of(item.raw_data),
     )
 
 
+@lru_cache(maxsize=4096)
+def name(value: str) -> str:
+    """A name that comes with one product after another."""
+    return text(value, NAME)
+
+
 def price_of(price: float | int | str | None, currency: str | None) -> tuple[str | None, str]:
     """Amount as a decimal string and ISO 4217 code. A text without a price in it ("on request") is none."""
-    code = _code(currency)
+    code = _code(currency) if currency else ""
     if price is None:
         return None, code
     if isinstance(price, str):
@@ -177,6 +185,7 @@ def price_of(price: float | int | str | None, currency: str | None) -> tuple[str
     return f"{amount:.2f}", code
 
 
+@lru_cache(maxsize=512)
 def _code(currency: str | None) -> str:
     if not currency:
         return ""

@@ -35,7 +35,7 @@ def crawl(live_server, settings):
             "api_url": live_server.url,
             "token": token,
             "allow_private": [shop.place] if allow else [],
-            "spiders": [],
+            "spiders": ["tests.parsing.special"],
             "delay": 0,
             "seconds": 60,
             "patience": 2,
@@ -109,6 +109,13 @@ def test_a_list_and_a_product_by_themselves(crawl):
         assert crawl(shop, path="/shop/games-1-1.html", type="product").told["new"] == 1
     with served(LinkedData()) as shop:
         assert crawl(shop, path="/sitemap-1.xml", type="sitemap").told["new"] == 6
+
+
+def test_a_shops_own_spider(crawl):
+    with served(Microdata()) as shop:
+        done = crawl(shop, path="/catalog/books", type="list", site_key="cards")
+        assert done.told["new"] == 4, done.log
+        assert set(Product.objects.values_list("title", flat=True)) == {f"Card {n}" for n in range(4)}
 
 
 def test_private_networks_are_refused(crawl):

@@ -14,7 +14,7 @@ from apps.parsing.models import Product, Source, SourceRun
 from apps.parsing.services import runs
 from tests.parsing.shops import LinkedData, served
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_shop_of_2000_by_two_workers_of_which_one_is_killed(worker, api, tasks
         other = two if busy is one else one
         os.kill(busy.pid, signal.SIGKILL)
         assert 400 <= Product.objects.count() < 2000
-        wait_for(lambda: state(source) == "waiting", 240)
+        wait_for(lambda: state(source) == "waiting", 400)
 
         run.refresh_from_db()
         assert run.status == "completed" and run.attempts == 2 and run.worker.endswith(f":{other.pid}")
@@ -81,7 +81,7 @@ def test_a_shop_of_2000_by_two_workers_of_which_one_is_killed(worker, api, tasks
 
         before = versions()
         api.post(f"/internal/sources/{source.pk}/force-run")
-        wait_for(lambda: SourceRun.objects.filter(status="completed").count() == 2, 240)
+        wait_for(lambda: SourceRun.objects.filter(status="completed").count() == 2, 400)
         again = SourceRun.objects.latest("pk")
         assert (again.items_scraped, again.items_new, again.items_updated) == (2000, 0, 0)
         assert versions() == before  # not a row was written

@@ -1,14 +1,15 @@
-"""Batches of products into the tables: one COPY and one merge, all in one transaction.
+"""Batches of products into the tables: one COPY, one INSERT and one merge, all in one transaction.
 
-Locks are taken in one order by every batch (category names, products by gift_id, sources by id, the run), so that
-batches with the same products in any order wait for each other and never dead-lock. Scores are never written here.
+Locks are taken in one order by every batch (category names, new products by gift_id, known ones by gift_id, sources
+by id, the run), so that batches with the same products in any order wait for each other and never dead-lock. Scores
+are never written here.
 """
 
 from dataclasses import dataclass, field
 
 import msgspec
 from django.conf import settings
-from django.db import DataError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
 from apps.core.errors import NotFound
 from apps.core.internal import Unprocessable
@@ -18,13 +19,22 @@ from apps.parsing.models import Source, SourceRun
 
 STATS_BYTES = 16 * 1024
 
+# Emptied before each batch, not at each commit: that would shorten its files, which costs more than the COPY does.
 _TABLE = """
-CREATE TEMP TABLE IF NOT EXISTS parsing_batch (
-  gift_id text, site_key text, product_url text, title text, description text, price numeric(14, 2), currency text,
-  image_url text, merchant text, category text, raw_data jsonb, source_id bigint
-) ON COMMIT DELETE ROWS
+DO $$ BEGIN
+  IF to_regclass('pg_temp.parsing_batch') IS NULL THEN
+    CREATE TEMP TABLE parsing_batch (
+      gift_id text, site_key text, product_url text, title text, description text, price numeric(14, 2),
+      currency text, image_url text, merchant text, category text, raw_data jsonb, source_id bigint
+    ) ON COMMIT PRESERVE ROWS;
+  ELSIF pg_relation_size('pg_temp.parsing_batch') > 8 * 1024 * 1024 THEN
+    TRUNCATE pg_temp.parsing_batch;
+  ELSE
+    DELETE FROM pg_temp.parsing_batch;
+  END IF;
+END $$
 """
-_COPY = "COPY parsing_batch FROM STDIN"
+_COPY = "COPY pg_temp.parsing_batch FROM STDIN"
 _NAMES = """
 INSERT INTO parsing_externalcategory (name)
 SELECT n FROM (SELECT DISTINCT unnest(%s::text[]) AS n) AS names
@@ -40,27 +50,41 @@ def _row(table: str, columns: tuple[str, ...]) -> str:
     return f"({', '.join(f'{table}.{c}' for c in columns)})"
 
 
-_MERGE = f"""
-WITH merged AS (
-  INSERT INTO parsing_product AS p (gift_id, site_key, source_id, product_url, title, description, price, currency,
-    image_url, merchant, category_id, raw_data)
+_SELECT = """
   SELECT b.gift_id, b.site_key, b.source_id, b.product_url, b.title, b.description, b.price, b.currency,
     b.image_url, b.merchant, c.id, b.raw_data
-  FROM parsing_batch b LEFT JOIN parsing_externalcategory c ON c.name = b.category
-  -- What is there unchanged is not even locked. A scalar subquery, so that it is one look into the index a row.
+  FROM pg_temp.parsing_batch b LEFT JOIN parsing_externalcategory c ON c.name = b.category
+"""
+_COLUMNS = (
+    "gift_id, site_key, source_id, product_url, title, description, price, currency, image_url, merchant, category_id,"
+    " raw_data"
+)
+# OFFSET 0: one look into the index a row, never a scan of all products.
+_INSERT = f"""
+WITH made AS (
+  INSERT INTO parsing_product ({_COLUMNS}) {_SELECT}
+  WHERE NOT EXISTS (SELECT FROM parsing_product p WHERE p.gift_id = b.gift_id OFFSET 0)
+  ORDER BY b.gift_id %s RETURNING source_id
+)
+SELECT source_id, count(*) FROM made GROUP BY source_id
+"""  # noqa: S608  the names of our own columns
+# What is there unchanged is not even locked.
+_UPDATE = f"""
+WITH changed AS (
+  INSERT INTO parsing_product AS p ({_COLUMNS}) {_SELECT}
   WHERE (
     SELECT {_row("p", _TEXT + _OTHERS)} IS DISTINCT FROM (b.title, b.description, b.merchant, c.id, b.price, b.currency,
       b.image_url, b.raw_data)
     FROM parsing_product p WHERE p.gift_id = b.gift_id
-  ) IS NOT FALSE
+  )
   ORDER BY b.gift_id
   ON CONFLICT (gift_id) DO UPDATE SET {_SET}, updated_at = now(),
     text_version = p.text_version + ({_row("p", _TEXT)} IS DISTINCT FROM {_row("EXCLUDED", _TEXT)})::int
   WHERE {_row("p", _TEXT + _OTHERS)} IS DISTINCT FROM {_row("EXCLUDED", _TEXT + _OTHERS)}
-  RETURNING source_id, xmax = 0 AS is_new
+  RETURNING source_id
 )
-SELECT source_id, count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged GROUP BY source_id
-"""  # noqa: S608  the names of our own columns
+SELECT count(*) FROM changed
+"""  # noqa: S608
 
 
 @dataclass
@@ -134,22 +158,38 @@ def _store(batch: reading.Batch, run: SourceRun, rows: dict[str, tuple], categor
     result = Ingested(items_ingested=len(rows), categories_ingested=len(categories))
     with transaction.atomic():
         names = {r[9] for r in rows.values() if r[9]} | {c[1] for c in categories}
-        by_source: list[tuple[int, int, int]] = []
+        made: dict[int, int] = {}
         with connection.cursor() as cursor:
             if names:
                 cursor.execute(_NAMES, [list(names)])
             if rows:
                 cursor.execute(_TABLE)
                 with cursor.cursor.copy(_COPY) as copy:
-                    copy.write(reading.copy_text(rows.values()))
-                cursor.execute(_MERGE)
-                by_source = cursor.fetchall()
-        result.items_new = sum(new for _, new, _ in by_source)
-        result.items_updated = sum(updated for *_, updated in by_source)
+                    copy.write(reading.copy_text(sorted(rows.values())))
+                made = _insert(cursor)
+                result.items_new = sum(made.values())
+                if result.items_new < len(rows):
+                    cursor.execute(_UPDATE)
+                    result.items_updated = cursor.fetchone()[0]
         if categories:
             _discover(batch, categories)
-        _count(batch, run, result, by_source)
+        _count(batch, run, result, made)
     return result
+
+
+def _insert(cursor) -> dict[int, int]:
+    """Stores what is not there yet: source → how many.
+
+    A plain INSERT costs a quarter less than one that minds conflicts. Where another batch brings the same product at
+    the same moment it fails, and is done again the slow way.
+    """
+    try:
+        with transaction.atomic():
+            cursor.execute(_INSERT % "")
+            return dict(cursor.fetchall())
+    except IntegrityError:
+        cursor.execute(_INSERT % "ON CONFLICT (gift_id) DO NOTHING")
+        return dict(cursor.fetchall())
 
 
 def _run(batch: reading.Batch) -> SourceRun:
@@ -213,13 +253,11 @@ WHERE s.id = n.id
 """
 
 
-def _count(
-    batch: reading.Batch, run: SourceRun, result: Ingested, by_source: list[tuple[int, int, int]]
-) -> None:
+def _count(batch: reading.Batch, run: SourceRun, result: Ingested, made: dict[int, int]) -> None:
     stats = msgspec.json.encode(batch.stats or {})
     if len(stats) > STATS_BYTES:
         stats = b"{}"
-    grown = {batch.source_id: 0, **{source_id: new for source_id, new, _ in by_source}}
+    grown = {batch.source_id: 0, **made}
     begun = batch.source_id if run.status in SourceRun.OPEN else None
     with connection.cursor() as cursor:
         # The sources before the run, as whoever ends a run does it.
