@@ -111,11 +111,12 @@ class SiteIntegration(TenantModel):
         FAILED = "failed"
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="integrations")
+    name = models.CharField(max_length=120, blank=True)
     platform = models.CharField(max_length=10, choices=Platform, default=Platform.WORDPRESS)
-    site_url = models.URLField(max_length=300, help_text="As it stands under Settings, General in WordPress.")
+    base_url = models.URLField(max_length=300, help_text="As it stands under Settings, General in WordPress.")
     auth_method = models.CharField(max_length=12, choices=AuthMethod, default=AuthMethod.APP_PASSWORD)
-    username = models.CharField(max_length=100)
-    application_password = EncryptedTextField()
+    username = models.CharField(max_length=100, help_text="The login name in WordPress.")
+    app_password = EncryptedTextField()
     is_active = models.BooleanField(default=True, help_text="Content of the site is published here.")
     rest_root = models.CharField(max_length=330, blank=True, help_text="Where the REST API was found.")
     status = models.CharField(max_length=9, choices=Status, default=Status.UNTESTED)
@@ -129,4 +130,9 @@ class SiteIntegration(TenantModel):
         constraints = [models.UniqueConstraint(fields=["site", "platform"], name="site_integration_once")]
 
     def __str__(self) -> str:
-        return f"{self.get_platform_display()} at {self.site_url}"
+        return self.name or f"{self.get_platform_display()} at {self.base_url}"
+
+    @property
+    def place(self) -> str:
+        """Which WordPress this is, whoever connects to it and how: host and path."""
+        return self.base_url.partition("://")[2].rstrip("/")

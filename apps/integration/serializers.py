@@ -8,7 +8,7 @@ from apps.core.http import AddressRefused, check_url
 from apps.core.serializers import TenantSerializer
 from apps.integration.models import SiteIntegration
 
-ADDRESS = ("site_url", "username", "application_password")
+ADDRESS = ("base_url", "username", "app_password")
 
 
 class MaskedField(serializers.CharField):
@@ -19,7 +19,7 @@ class MaskedField(serializers.CharField):
 
 
 class IntegrationSerializer(TenantSerializer):
-    application_password = MaskedField(
+    app_password = MaskedField(
         max_length=200,
         help_text="Made in WordPress under Users, Profile, Application Passwords. Shown masked; the masked value sent "
         "back keeps it.",
@@ -28,8 +28,9 @@ class IntegrationSerializer(TenantSerializer):
 
     class Meta:
         model = SiteIntegration
-        fields = ["id", "site", "platform", "site_url", "auth_method", "username", "application_password", "is_active",
-                  "status", "last_error", "last_tested_at", "message", "created_at", "updated_at"]  # fmt: skip
+        fields = ["id", "site", "name", "platform", "base_url", "auth_method", "username", "app_password",
+                  "is_active", "status", "last_error", "last_tested_at", "message", "created_at",
+                  "updated_at"]  # fmt: skip
         read_only_fields = ["status", "last_error", "last_tested_at"]
         validators: list = []  # in validate(), with a sentence that says what to do
 
@@ -40,7 +41,7 @@ class IntegrationSerializer(TenantSerializer):
             return "Test the connection before you publish."
         return integration.last_error or "Connected."
 
-    def validate_site_url(self, url: str) -> str:
+    def validate_base_url(self, url: str) -> str:
         parts = urlsplit(url.strip())
         if parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
             raise serializers.ValidationError(
@@ -53,11 +54,11 @@ class IntegrationSerializer(TenantSerializer):
         path = parts.path.rstrip("/")
         for tail in ("/wp-json", "/wp-admin", "/wp-login.php"):  # what people copy
             path = path.removesuffix(tail)
-        return f"{parts.scheme}://{parts.netloc}{path}"
+        return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
-    def validate_application_password(self, password: str) -> str:
-        if self.instance and password == masked(self.instance.application_password):
-            return self.instance.application_password
+    def validate_app_password(self, password: str) -> str:
+        if self.instance and password == masked(self.instance.app_password):
+            return self.instance.app_password
         if password.startswith("••••"):
             raise serializers.ValidationError("This is the masked password. Enter the password itself.")
         return password
@@ -77,13 +78,12 @@ class IntegrationSerializer(TenantSerializer):
             raise serializers.ValidationError(
                 {"site": "This site has a connection already. Change that one, or delete it first."}
             )
-        if self.instance and data.get("site_url", self.instance.site_url) != self.instance.site_url:
-            password = data.get("application_password")
-            if not password or password == self.instance.application_password:
-                # Else whoever may change the address could have the password sent to a server of his own.
-                raise serializers.ValidationError(
-                    {"application_password": "The address changes: enter the application password anew."}
-                )
+        moved = self.instance and data.get("base_url", self.instance.base_url) != self.instance.base_url
+        if moved and str(self.initial_data.get("app_password") or "••••").startswith("••••"):
+            # Else whoever may change the address could have the password sent to a server of his own.
+            raise serializers.ValidationError(
+                {"app_password": "The address changes: enter the application password anew."}
+            )
         return super().validate(data)
 
     def update(self, instance: SiteIntegration, data: dict) -> SiteIntegration:

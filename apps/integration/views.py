@@ -23,8 +23,21 @@ class IntegrationViewSet(TenantViewSet):
     queryset = SiteIntegration.objects.select_related("site")
     serializer_class = IntegrationSerializer
     filterset_class = IntegrationFilterSet
-    search_fields = ["site_url", "site__name"]
+    search_fields = ["base_url", "site__name"]
     ordering_fields = ["created_at", "updated_at", "last_tested_at"]
+
+    def create(self, request, *args, **kwargs):
+        """Connect a site. An ApiKey makes or changes the connection of its own site (200 when it was there)."""
+        if not self.tenant.is_key:
+            return super().create(request, *args, **kwargs)
+        (site_id,) = self.tenant.site_ids
+        there = self.get_queryset().filter(site_id=site_id).first()
+        serializer = self.get_serializer(
+            there, data={"site": site_id, **request.data}, partial=there is not None
+        )
+        serializer.is_valid(raise_exception=True)
+        self.perform_create(serializer)
+        return Response(serializer.data, status=200 if there else 201)
 
     @extend_schema(request=None, responses=DiagnosisSerializer)
     @action(detail=True, methods=["post"])

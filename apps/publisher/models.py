@@ -8,7 +8,6 @@ from django.utils.encoding import iri_to_uri
 
 from apps.accounts.models import Account, Site
 from apps.core.models import TenantModel, TenantQuerySet
-from apps.integration.models import SiteIntegration
 from apps.writer.models import Content
 
 
@@ -60,40 +59,46 @@ class PublishingRecord(TenantModel):
 
 
 class WordPressPost(TenantModel):
-    """The post that an article is at a WordPress: the only one, by both unique keys."""
+    """The post that an article is at a WordPress: the only one, by both unique keys. It outlives the connection."""
 
-    tenant_site = "content__site_id"
+    class PostType(models.TextChoices):
+        POSTS = "posts"
+        PAGES = "pages"
 
-    integration = models.ForeignKey(SiteIntegration, on_delete=models.CASCADE, related_name="posts")
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="wordpress_posts")
+    place = models.CharField(max_length=300, help_text="Which WordPress: host and path.")
     content = models.ForeignKey(Content, on_delete=models.CASCADE, related_name="wordpress_posts")
+    post_type = models.CharField(max_length=5, choices=PostType)
     external_id = models.PositiveBigIntegerField()
-    sent_hash = models.CharField(max_length=64, blank=True, help_text="Of all that was sent last.")
     tidy_at = models.DateTimeField(
         null=True, help_text="An answer was lost: look then whether a second draft came late."
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         verbose_name = "WordPress post"
         constraints = [
-            models.UniqueConstraint(fields=["integration", "content"], name="wordpress_post_of_content"),
-            models.UniqueConstraint(fields=["integration", "external_id"], name="wordpress_post_once"),
+            models.UniqueConstraint(fields=["content", "place"], name="wordpress_post_of_content"),
+            models.UniqueConstraint(fields=["site", "place", "external_id"], name="wordpress_post_once"),
         ]
         indexes = [
             models.Index(fields=["tidy_at"], name="wordpress_post_tidy", condition=Q(tidy_at__isnull=False))
         ]
 
     def __str__(self) -> str:
-        return f"post {self.external_id}"
+        return f"{self.place}: {self.external_id}"
+
+    @property
+    def path(self) -> str:
+        """In the REST API."""
+        return f"/wp/v2/{self.post_type}/{self.external_id}"
 
 
 class WordPressMedium(TenantModel):
     """A picture in a WordPress's library, by what its bytes are: uploaded once."""
 
-    tenant_site = "integration__site_id"
-
-    integration = models.ForeignKey(SiteIntegration, on_delete=models.CASCADE, related_name="media")
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="wordpress_media")
+    place = models.CharField(max_length=300, help_text="Which WordPress: host and path.")
     sha256 = models.CharField(max_length=64)
     external_id = models.PositiveBigIntegerField()
     url = models.URLField(max_length=1000)
@@ -103,11 +108,11 @@ class WordPressMedium(TenantModel):
         verbose_name = "WordPress medium"
         verbose_name_plural = "WordPress media"
         constraints = [
-            models.UniqueConstraint(fields=["integration", "sha256"], name="wordpress_medium_once")
+            models.UniqueConstraint(fields=["site", "place", "sha256"], name="wordpress_medium_once")
         ]
 
     def __str__(self) -> str:
-        return f"medium {self.external_id}"
+        return f"{self.place}: medium {self.external_id}"
 
 
 class HostedPageQuerySet(TenantQuerySet):

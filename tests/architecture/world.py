@@ -93,9 +93,9 @@ def make_world(name: str) -> World:
     integration = add(
         SiteIntegration,
         site=site,
-        site_url=f"https://{secret}.example.com",
+        base_url=f"https://{secret}.example.com",
         username=secret,
-        application_password=secret,
+        app_password=secret,
     )
     cluster = add(Cluster, site=site, sector=sector, name=secret)
     keyword = add(Keyword, site=site, sector=sector, cluster=cluster, keyword=secret, key=secret)
@@ -113,10 +113,11 @@ def make_world(name: str) -> World:
         html=f"<p>{secret}</p>",
     )
     add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
-    add(WordPressPost, integration=integration, content=content, external_id=1)
+    add(WordPressPost, site=site, place=secret, content=content, post_type="posts", external_id=1)
     add(
         WordPressMedium,
-        integration=integration,
+        site=site,
+        place=secret,
         sha256="0" * 64,
         external_id=2,
         url=f"https://{secret}/a.png",

@@ -131,9 +131,9 @@ class Product:
                 "/integration/",
                 json={
                     "site": site["id"],
-                    "site_url": wordpress.url,
+                    "base_url": wordpress.url,
                     "username": user["login"],
-                    "application_password": user["application_password"],
+                    "app_password": user["application_password"],
                 },
             ).json()["data"]
             found = api.post(f"/integration/{connection['id']}/test_connection/").json()["data"]
@@ -166,6 +166,11 @@ class Product:
                 return
             assert time.monotonic() < until, f"run {run} is {status} after {seconds} s"
             time.sleep(0.5)
+
+    def told(self) -> str:
+        """The ends of the logs, for a test that fails."""
+        logs = sorted((self.data / "log").glob("*.log"))
+        return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in logs)
 
     def processes(self, program: str) -> list[int]:
         """The process ids of a program of the process manager, its children included; of `postgres` its own."""

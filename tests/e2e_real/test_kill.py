@@ -42,7 +42,7 @@ def _killed(product, run: int, kills: dict, chance: random.Random) -> float:
     """Kills at random until the run has ended or there were enough: the next one when the work goes on after the last.
     Returns the longest time without progress."""
     done, since, longest = product.one(PROGRESS), time.monotonic(), 0.0
-    again: float | None = None
+    again, last = None, ""
     while True:
         status, error = product.rows(f"SELECT status, error_message FROM automation_run WHERE id = {run}")[0]
         if status not in ("pending", "running"):
@@ -50,13 +50,15 @@ def _killed(product, run: int, kills: dict, chance: random.Random) -> float:
             return longest
         now, count = time.monotonic(), product.one(PROGRESS)
         longest = max(longest, now - since)
-        assert now - since < STANDSTILL, f"no progress for {now - since:.0f} s; {kills}"
+        assert now - since < STANDSTILL, (
+            f"no progress for {now - since:.0f} s; {kills}; last {last}\n{product.told()}"
+        )
         if count != done:
             done, since = count, now
             if again is None and done > 1:  # stage 1 is one item, and takes its time
                 again = now + chance.uniform(0.0, 4.0)
         if again is not None and now >= again and sum(kills.values()) < KILLS:
-            program = chance.choice(PROGRAMS)
+            program = last = chance.choice(PROGRAMS)
             kills[program] += product.kill(program, chance)
             again = None
         time.sleep(0.1)

@@ -1,11 +1,12 @@
 """Articles at a real WordPress: every field there, once, whatever happens to the answers."""
 
-import contextlib
+import zlib
 
 import httpx
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
+from apps.core.locks import Busy
 from apps.integration.models import SiteIntegration
 from apps.publisher.models import PublishingRecord, WordPressMedium, WordPressPost
 from apps.publisher.services.dispatch import posts_tidy
@@ -46,9 +47,9 @@ def connect(alice, url, wordpress, role="administrator") -> int:
         "/api/v1/integration/",
         {
             "site": alice.site.pk,
-            "site_url": url,
+            "base_url": url,
             "username": user["login"],
-            "application_password": user["application_password"],
+            "app_password": user["application_password"],
         },
     )
     assert answer.status_code == 201, answer.content
@@ -115,7 +116,7 @@ def test_connection(connected, wordpress):
     ), found
     assert [c["ok"] for c in found["checks"]] == [True, True, True]
     assert SiteIntegration.objects.get().status == "connected"
-    SiteIntegration.objects.update(application_password="wrong wrong wrong")
+    SiteIntegration.objects.update(app_password="wrong wrong wrong")
     answer = connected.client.post(f"/api/v1/integration/{connected.connection}/test_connection/")
     found = answer.json()["data"]
     assert (found["connected"], found["cause"]) == (False, "not_logged_in"), found
@@ -132,7 +133,7 @@ def test_every_field_is_there(connected, article, rest, run_jobs):
     assert job.state == "succeeded", job.error
     article.refresh_from_db()
     (post,) = posts_of(rest, article)
-    assert post["title"]["raw"] == article.title
+    assert post["title"]["raw"] == article.title  # neither “quotes” nor & are changed
     assert post["excerpt"]["raw"] == article.excerpt
     assert (post["slug"], post["status"]) == (article.slug, "publish")
     assert (str(post["id"]), post["link"]) == (article.external_id, article.external_url)
@@ -178,11 +179,10 @@ def test_again_changes_nothing_and_an_update_one_post(article, rest):
 
 def test_many_at_once_are_one_post(article, rest):
     def one(number):
-        with contextlib.suppress(Exception):
-            return publish(article, f"test:{number}")["external_id"]
+        return publish(article, f"test:{number}")["external_id"]
 
     found = at_once(6, one)
-    assert len({f for f in found if f}) == 1
+    assert len({f for f in found if not isinstance(f, Busy)}) == 1, found
     assert len(posts_of(rest, article)) == 1
 
 
@@ -190,7 +190,6 @@ def test_a_connection_made_anew_finds_its_posts(connected, article, wordpress, r
     first = publish(article)
     answer = connected.client.delete(f"/api/v1/integration/{connected.connection}/")
     assert answer.status_code == 200
-    assert not WordPressPost.objects.exists() and not WordPressMedium.objects.exists()
     connect(connected, wordpress.url, wordpress)
     media = media_of(rest)
     again = publish(article, "test:2")
@@ -226,7 +225,8 @@ def test_broken_answers(faulty, alice, rest, fault, step):
         slug=f"broken-{fault}-{step}-{alice.site.pk}",
     )
     GeneratedImageFactory(
-        content=content, color=f"#{alice.site.pk % 256:02x}{hash(fault) % 256:02x}{hash(step) % 256:02x}"
+        content=content,
+        color=f"#{alice.site.pk % 256:02x}{zlib.crc32(fault.encode()) % 256:02x}{zlib.crc32(step.encode()) % 256:02x}",
     )
     faulty.plan[step, 1] = fault
     before = len(media_of(rest))
@@ -238,7 +238,7 @@ def test_broken_answers(faulty, alice, rest, fault, step):
             assert not error.permanent, error
             assert PublishingRecord.objects.get().status == "publishing"
             assert attempt < 3
-    assert faulty.seen[step] >= 1
+    assert faulty.seen[step] >= (1 if fault in ("lost", "cut") and step != "update" else 2)
     assert len(posts_of(rest, content)) == 1
     assert len(media_of(rest)) == before + 1
     assert {done["fields"][name] for name in ("title", "html", "images", "featured_image")} == {"kept"}
@@ -307,3 +307,40 @@ def test_a_page_is_a_page(connected, rest):
     content = ApprovedContentFactory(site=connected.site, content_type="page")
     done = publish(content)
     assert rest.get(f"/pages/{done['external_id']}").json()["slug"] == content.slug
+
+
+def test_another_wordpress_behind_the_connection(connected, article, rest, wordpress):
+    """An id that means another post there is not written over; a site that moved is known again."""
+    publish(article)
+    row = WordPressPost.objects.get()
+    theirs = rest.post("/posts", json={"title": "Theirs", "status": "publish"}).json()
+    WordPressPost.objects.update(place="old.example.com", external_id=theirs["id"])
+    WordPressMedium.objects.update(place="old.example.com")
+    before = media_of(rest)
+    done = publish(article, "test:2")
+    assert done["external_id"] not in (str(theirs["id"]), str(row.external_id))
+    assert rest.get(f"/posts/{theirs['id']}").json()["title"]["rendered"] == "Theirs"
+    assert media_of(rest) == before
+    # The site has moved with all its posts: slug and title are the article's.
+    article.refresh_from_db()
+    article.slug = f"{article.slug}-2"
+    article.save()
+    WordPressPost.objects.filter(external_id=theirs["id"]).delete()
+    WordPressPost.objects.update(place="old.example.com")
+    assert publish(article, "test:3")["external_id"] == done["external_id"]
+
+
+def test_hostile_titles_are_text(connected, rest):
+    content = ApprovedContentFactory(site=connected.site, title="<script>alert(1)</script> & <b>more</b>")
+    done = publish(content)
+    page = httpx.get(done["external_url"]).text
+    assert "<script>alert(1)" not in page and "&lt;script&gt;alert(1)" in page
+    assert done["fields"]["title"] == "kept"
+
+
+def test_a_post_stays_a_post(connected, article, rest):
+    first = publish(article)
+    article.content_type = "page"
+    article.save()
+    assert publish(article, "test:2")["external_id"] == first["external_id"]
+    assert len(posts_of(rest, article)) == 1

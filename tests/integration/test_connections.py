@@ -20,9 +20,9 @@ INDEX = json.dumps(
 def body(site, **fields) -> dict:
     return {
         "site": site.pk,
-        "site_url": "https://blog.example.com",
+        "base_url": "https://blog.example.com",
         "username": "editor",
-        "application_password": PASSWORD,
+        "app_password": PASSWORD,
         **fields,
     }
 
@@ -35,10 +35,10 @@ def connection(alice) -> dict:
 
 
 def test_the_password_is_kept_secret(alice, connection):
-    assert connection["application_password"] == "••••uvwx"
+    assert connection["app_password"] == "••••uvwx"
     row = SiteIntegration.objects.get()
-    assert row.application_password == PASSWORD
-    stored = SiteIntegration.objects.extra(select={"raw": "application_password::text"}).values_list(
+    assert row.app_password == PASSWORD
+    stored = SiteIntegration.objects.extra(select={"raw": "app_password::text"}).values_list(
         "raw", flat=True
     )[0]
     assert "uvwx" not in stored
@@ -49,24 +49,24 @@ def test_the_password_is_kept_secret(alice, connection):
 def test_the_masked_password_sent_back_changes_nothing(alice, connection):
     answer = alice.client.patch(
         f"{PATH}{connection['id']}/",
-        {"application_password": connection["application_password"], "is_active": False},
+        {"app_password": connection["app_password"], "is_active": False},
     )
     assert answer.status_code == 200, answer.content
     row = SiteIntegration.objects.get()
-    assert (row.application_password, row.is_active) == (PASSWORD, False)
+    assert (row.app_password, row.is_active) == (PASSWORD, False)
 
 
 def test_a_new_address_needs_the_password_anew(alice, connection):
     path = f"{PATH}{connection['id']}/"
-    for password in ({}, {"application_password": masked(PASSWORD)}):
-        answer = alice.client.patch(path, {"site_url": "https://evil.example.com", **password})
+    for password in ({}, {"app_password": masked(PASSWORD)}):
+        answer = alice.client.patch(path, {"base_url": "https://evil.example.com", **password})
         assert answer.status_code == 400
-        assert "application_password" in answer.json()["details"]
+        assert "app_password" in answer.json()["details"]
     answer = alice.client.patch(
-        path, {"site_url": "https://new.example.com", "application_password": "another password"}
+        path, {"base_url": "https://new.example.com", "app_password": "another password"}
     )
     assert answer.status_code == 200
-    assert SiteIntegration.objects.get().site_url == "https://new.example.com"
+    assert SiteIntegration.objects.get().base_url == "https://new.example.com"
 
 
 @pytest.mark.parametrize(
@@ -78,25 +78,25 @@ def test_a_new_address_needs_the_password_anew(alice, connection):
     ],
 )
 def test_addresses_are_tidied(alice, typed, stored):
-    answer = alice.client.post(PATH, body(alice.site, site_url=typed))
-    assert answer.json()["data"]["site_url"] == stored
+    answer = alice.client.post(PATH, body(alice.site, base_url=typed))
+    assert answer.json()["data"]["base_url"] == stored
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"site_url": "ftp://example.com"},
-        {"site_url": "http://10.0.0.1"},
-        {"site_url": "http://127.0.0.1:5432"},
-        {"site_url": "http://[::1]/"},
-        {"site_url": "https://user:pw@example.com"},
-        {"site_url": "https://example.com/?p=1"},
-        {"site_url": "no address"},
-        {"site_url": "https://e\u0000vil.example.com"},
+        {"base_url": "ftp://example.com"},
+        {"base_url": "http://10.0.0.1"},
+        {"base_url": "http://127.0.0.1:5432"},
+        {"base_url": "http://[::1]/"},
+        {"base_url": "https://user:pw@example.com"},
+        {"base_url": "https://example.com/?p=1"},
+        {"base_url": "no address"},
+        {"base_url": "https://e\u0000vil.example.com"},
         {"username": ""},
         {"username": "x" * 101},
-        {"application_password": ""},
-        {"application_password": "••••uvwx"},
+        {"app_password": ""},
+        {"app_password": "••••uvwx"},
         {"platform": "drupal"},
         {"site": 0},
         {"site": "x"},
@@ -149,9 +149,9 @@ def test_list_filters_and_costs_the_same(alice, connection, django_assert_max_nu
     SiteIntegration.objects.create(
         account=alice.account,
         site=SiteFactory(account=alice.account),
-        site_url="https://b.example.com",
+        base_url="https://b.example.com",
         username="x",
-        application_password="y",
+        app_password="y",
         status="failed",
     )
     with django_assert_max_num_queries(3):
@@ -198,9 +198,9 @@ def test_each_broken_set_up_has_its_sentence(alice, broken_site, monkeypatch, ca
     connection = SiteIntegration.objects.create(
         account=alice.account,
         site=alice.site,
-        site_url=broken_site.url,
+        base_url=broken_site.url,
         username="editor",
-        application_password=PASSWORD,
+        app_password=PASSWORD,
     )
     answer = alice.client.post(f"{PATH}{connection.pk}/test_connection/")
     assert answer.status_code == 200

@@ -24,9 +24,9 @@ def integration_of(*, site_id: int) -> SiteIntegration | None:
 def wordpress_of(integration: SiteIntegration) -> WordPress:
     """The site behind a connection. Close it, or use it as a context manager."""
     return WordPress(
-        url=integration.site_url,
+        url=integration.base_url,
         username=integration.username,
-        password=integration.application_password,
+        password=integration.app_password,
         rest_root=integration.rest_root,
     )
 
@@ -34,7 +34,7 @@ def wordpress_of(integration: SiteIntegration) -> WordPress:
 def connection_test(*, integration: SiteIntegration) -> Diagnosis:
     """Looks into the connection and keeps what was found: its state, and where the REST API stands."""
     found = diagnose(
-        url=integration.site_url, username=integration.username, password=integration.application_password
+        url=integration.base_url, username=integration.username, password=integration.app_password
     )
     status = SiteIntegration.Status.CONNECTED if found.connected else SiteIntegration.Status.FAILED
     # What was tested is what was read above: credentials that were changed meanwhile keep their own state.

@@ -151,13 +151,15 @@ def _start_again(account_id: int, content_id: int, site_id: int, reference: str,
 
 def posts_tidy(limit: int = 100) -> int:
     """Deletes drafts that came late at a WordPress, after answers that were lost. Returns how many."""
-    due = WordPressPost.objects.filter(tidy_at__lte=timezone.now(), account__status=Account.Status.ACTIVE)
+    due = WordPressPost.objects.filter(
+        tidy_at__lte=timezone.now(), account__status=Account.Status.ACTIVE
+    ).order_by("tidy_at")
     deleted = 0
-    for post in due.select_related("content", "integration").order_by("tidy_at")[:limit]:
+    for post_id in list(due.values_list("pk", flat=True)[:limit]):
         try:
-            deleted += post_tidy(post)
+            deleted += post_tidy(post_id)
         except (TargetFailed, Busy):
             # The site is away: look again in an hour.
-            WordPressPost.objects.filter(pk=post.pk).update(tidy_at=timezone.now() + timedelta(hours=1))
-            log.warning("post %s could not be tidied", post.pk, exc_info=True)
+            WordPressPost.objects.filter(pk=post_id).update(tidy_at=timezone.now() + timedelta(hours=1))
+            log.warning("post %s could not be tidied", post_id, exc_info=True)
     return deleted

@@ -1,7 +1,7 @@
 """WordPress's REST API: requests, what their failures mean, and a diagnosis of a connection. Knows no ORM."""
 
-from .api import Answer, WordPress
+from .api import WordPress
 from .diagnosis import Diagnosis, diagnose
 from .errors import WordPressError
 
-__all__ = ["Answer", "Diagnosis", "WordPress", "WordPressError", "diagnose"]
+__all__ = ["Diagnosis", "WordPress", "WordPressError", "diagnose"]

@@ -1,7 +1,6 @@
 """One WordPress site: sends requests and takes answers, nothing more."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -20,14 +19,6 @@ ATTEMPTS = 3
 LONGEST_WAIT = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`data` is the JSON. `total` is how many there are of a list."""
-
-    data: Any
-    total: int | None
-
-
 class WordPress:
     """`url` is the site's address; `rest_root` where its REST API was found, else /wp-json under it.
 
@@ -36,8 +27,16 @@ class WordPress:
     """
 
     def __init__(
-        self, *, url: str, username: str = "", password: str = "", rest_root: str = "", timeout: float = 30.0
+        self,
+        *,
+        url: str,
+        username: str = "",
+        password: str = "",
+        rest_root: str = "",
+        timeout: float = 30.0,
+        attempts: int = ATTEMPTS,
     ) -> None:
+        self._attempts = attempts
         self.url = url.rstrip("/")
         self.root = (rest_root or f"{self.url}/wp-json").rstrip("/")
         self._http = client(timeout=timeout, max_bytes=MAX_BYTES)
@@ -56,33 +55,38 @@ class WordPress:
     def host(self) -> str:
         return urlsplit(self.url).hostname or self.url
 
-    def get(self, path: str, **params) -> Answer:
+    def get(self, path: str, **params) -> Any:
         return self.request("GET", path, params=params)
 
-    def post(self, path: str, data: Mapping, *, once: bool = False, **params) -> Any:
-        return self.request("POST", path, params=params, once=once, json=data).data
+    def post(self, path: str, data: Mapping, *, once: bool = False) -> Any:
+        return self.request("POST", path, once=once, json=data)
 
-    def delete(self, path: str, **params) -> Any:
-        return self.request("DELETE", path, params=params).data
+    def delete(self, path: str) -> None:
+        """For good, past the trash. What is gone already is deleted too."""
+        try:
+            self.request("DELETE", path, params={"force": "true"})
+        except WordPressError as error:
+            if not error.is_gone:
+                raise
 
     def upload(self, *, name: str, mime: str, content: bytes, fields: Mapping[str, str]) -> Any:
         """A new medium. Not tried again: look whether it is there first."""
         files = {"file": (name, content, mime)}
-        return self.request("POST", "/wp/v2/media", once=True, files=files, data=fields).data
+        return self.request("POST", "/wp/v2/media", once=True, files=files, data=fields)
 
     def request(
         self, method: str, path: str, *, params: Mapping | None = None, once: bool = False, **body
-    ) -> Answer:
+    ) -> Any:
         """`path` begins with a slash and is below the REST API's root."""
         retrying = Retrying(
             retry=retry_if_exception(lambda error: _worth_another_try(error, once)),
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=stop_after_attempt(self._attempts),
             wait=_wait,
             reraise=True,
         )
         return retrying(self._send, method, path, dict(params or {}), body)
 
-    def _send(self, method: str, path: str, params: dict, body: dict) -> Answer:
+    def _send(self, method: str, path: str, params: dict, body: dict) -> Any:
         url = self.root + path
         if "rest_route=" in self.root:  # the API without permalinks: its path is a parameter
             url, _, route = self.root.partition("?rest_route=")
@@ -96,8 +100,7 @@ class WordPress:
         data = json_of(response.text)
         if data is None:
             raise error_of_answer(response)
-        total = response.headers.get("X-WP-Total", "")
-        return Answer(data, int(total) if total.isdigit() else None)
+        return data
 
 
 def _worth_another_try(error: BaseException, once: bool) -> bool:

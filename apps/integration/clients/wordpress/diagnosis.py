@@ -40,7 +40,7 @@ class Diagnosis:
         return self
 
 
-def diagnose(*, url: str, username: str, password: str, timeout: float = 15.0) -> Diagnosis:
+def diagnose(*, url: str, username: str, password: str, timeout: float = 10.0) -> Diagnosis:
     """Whether a site can be published to, and if not, why and what to do. Raises nothing for what the site does."""
     found = Diagnosis()
     try:
@@ -50,11 +50,16 @@ def diagnose(*, url: str, username: str, password: str, timeout: float = 15.0) -
     found.site_name = str(index.get("name", ""))[:200]
     found.step("rest_api", f"The REST API answers at {found.rest_root}.")
     site = WordPress(
-        url=url, username=username, password=password, rest_root=found.rest_root, timeout=timeout
+        url=url,
+        username=username,
+        password=password,
+        rest_root=found.rest_root,
+        timeout=timeout,
+        attempts=1,  # somebody waits for the diagnosis
     )
     with site:
         try:
-            user = site.get("/wp/v2/users/me", context="edit").data
+            user = site.get("/wp/v2/users/me", context="edit")
         except WordPressError as error:
             return found.failed("login", _with_index(error, index, site.host))
     found.user, found.roles = str(user.get("username", "")), list(user.get("roles", []))
@@ -96,8 +101,8 @@ def _index(url: str, timeout: float, found: Diagnosis) -> dict:
 
 
 def _asked(url: str, root: str, timeout: float) -> dict:
-    with WordPress(url=url, rest_root=root, timeout=timeout) as site:
-        data = site.get("/" if "rest_route" not in root else "").data
+    with WordPress(url=url, rest_root=root, timeout=timeout, attempts=1) as site:
+        data = site.get("/" if "rest_route" not in root else "")
     if not isinstance(data, dict):
         raise WordPressError("not_wordpress", f"What answers at {site.host} is not WordPress.")
     return data

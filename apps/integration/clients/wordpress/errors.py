@@ -54,7 +54,7 @@ ADVICE = {
     "rejected": "",
 }
 # Nothing was done, and it will go later.
-_NOT_DONE = {"dns", "refused", "tls", "rate_limited"}
+_NOT_DONE = {"dns", "refused", "rate_limited"}
 _TEMPORARY = {"cut", "timeout", "unreachable", "rate_limited", "maintenance", "server_error"}
 
 
@@ -81,6 +81,11 @@ class WordPressError(Exception):
         self.data = data or {}
         self.retry_after = retry_after
         super().__init__(self.sentence)
+
+    @property
+    def is_gone(self) -> bool:
+        """WordPress itself says that there is no such thing: not a firewall, not a broken rewrite."""
+        return self.status == 410 or self.code in ("rest_post_invalid_id", "rest_already_trashed")
 
     @property
     def maybe_done(self) -> bool:

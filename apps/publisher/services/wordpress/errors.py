@@ -1,8 +1,17 @@
 from apps.core.errors import AppError
 from apps.integration.clients.wordpress import WordPressError
 
-# Only this one article is concerned; with all other causes no other would go either.
-_OF_THE_ARTICLE = {"timeout", "cut", "server_error", "rejected", "too_large", "upload", "not_found"}
+# Only this one article is concerned: its words, its size, its moment, its post. Else no other would go either.
+_OF_THE_ARTICLE = {
+    "firewall",
+    "timeout",
+    "cut",
+    "server_error",
+    "rejected",
+    "too_large",
+    "upload",
+    "not_found",
+}
 
 
 class TargetFailed(AppError):
@@ -23,6 +32,6 @@ class TargetFailed(AppError):
         return cls(
             error.sentence,
             permanent=error.permanent,
-            target_down=error.cause not in _OF_THE_ARTICLE,
+            target_down=error.cause not in _OF_THE_ARTICLE and not error.code.startswith("rest_cannot_edit"),
             retry_after=error.retry_after,
         )

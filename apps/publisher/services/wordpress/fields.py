@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from html import unescape
+from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -21,42 +22,46 @@ class Wanted:
     featured: int | None
     alt_kept: set[int]
 
-    def stands(self, stored: dict) -> bool:
-        """Whether a post, as read, is this already."""
-        meta = self.fields.get("meta", {})
-        return all(stored.get("meta", {}).get(key) == value for key, value in meta.items()) and all(
-            _as_text(value) == _as_text(_raw(stored, name))
-            for name, value in self.fields.items()
-            if name != "meta"
+    def stands(self, stored: dict, *, meta: bool = True) -> bool:
+        """Whether a post, as read, is this already; `meta`: its SEO fields too."""
+        wanted_meta = self.fields.get("meta", {}) if meta else {}
+        return all(stored.get("meta", {}).get(key) == value for key, value in wanted_meta.items()) and all(
+            _same(name, value, _raw(stored, name)) for name, value in self.fields.items() if name != "meta"
         )
+
+
+def as_text(text: str) -> str:
+    """Text for a field of WordPress that is shown as HTML."""
+    return text.replace("<", "&lt;").replace(">", "&gt;")
 
 
 def told(content: Content, wanted: Wanted, stored: dict) -> dict[str, str]:
     """By field of the article; those that it leaves empty are kept when WordPress leaves them empty too."""
     fields = {
-        name: _of(wanted.fields[sent], _raw(stored, sent))
-        for name, sent in {
-            "title": "title",
-            "excerpt": "excerpt",
-            "slug": "slug",
-            "status": "status",
-        }.items()
+        name: _of(name, wanted.fields[name], _raw(stored, name))
+        for name in ("title", "excerpt", "slug", "status")
     }
-    fields["html"] = _of_html(wanted.fields["content"], _raw(stored, "content"))
+    fields["html"] = _of("content", wanted.fields["content"], _raw(stored, "content"))
     for taxonomy, terms in wanted.terms.items():
-        missing = len(set(getattr(content, taxonomy)) - set(terms))
-        same = not missing and set(terms.values()) <= set(stored.get(taxonomy, []))
-        fields[taxonomy] = "kept" if same else "changed" if terms else "dropped"
+        names, there = set(getattr(content, taxonomy)), set(stored.get(taxonomy, []))
+        # Without a category WordPress gives its default one.
+        same = there == set(terms.values()) or (taxonomy == "categories" and not names and len(there) <= 1)
+        fields[taxonomy] = "kept" if same and names == set(terms) else "changed" if there else "dropped"
     same_date = content.published_at is None or content.published_at.replace(tzinfo=None, microsecond=0) == (
         datetime.fromisoformat(stored["date_gmt"])
     )
     fields["date"] = "kept" if same_date else "changed"
+    is_featured = stored.get("featured_media") == wanted.fields["featured_media"]
     if wanted.featured is not None:
-        fields["featured_image"] = _of(wanted.fields["featured_media"], stored.get("featured_media"))
+        fields["featured_image"] = (
+            "kept" if is_featured else "changed" if stored.get("featured_media") else "dropped"
+        )
     if wanted.images:
         raw = unescape(_raw(stored, "content"))
         shown = [
-            pk for pk, url in wanted.images.items() if url and (pk == wanted.featured or unescape(url) in raw)
+            pk
+            for pk, url in wanted.images.items()
+            if url and (is_featured if pk == wanted.featured else unescape(url) in raw)
         ]
         fields["images"] = _of_count(len(wanted.images), len(shown))
         fields["alt_texts"] = _of_count(len(wanted.images), len(wanted.alt_kept))
@@ -65,9 +70,8 @@ def told(content: Content, wanted: Wanted, stored: dict) -> dict[str, str]:
         value = getattr(content, name)
         if value:
             found = [meta.get(key) for key in keys if key in sent]
-            fields[name] = (
-                _of(value, next((f for f in found if f != value), found[0])) if found else "dropped"
-            )
+            kept = found and all(f == value for f in found)
+            fields[name] = "kept" if kept else "changed" if any(found) else "dropped"
     return fields
 
 
@@ -76,24 +80,20 @@ def _raw(stored: dict, name: str):
     return value.get("raw", "") if isinstance(value, dict) and "raw" in value else value
 
 
-def _as_text(value) -> object:
-    if isinstance(value, str):
-        return _html(value) if "<" in value else unescape(value).strip()
-    if isinstance(value, list):
-        return sorted(value)
-    return value
+def _same(name: str, sent, stored) -> bool:
+    if name == "slug":  # other scripts come back percent-encoded
+        return unquote(sent) == unquote(stored or "")
+    if isinstance(sent, str) and isinstance(stored, str):
+        return _html(sent) == _html(stored)
+    if isinstance(sent, list):
+        return sorted(sent) == sorted(stored or [])
+    return sent == stored
 
 
-def _of(sent, stored) -> str:
-    if stored in (None, "") and sent not in (None, ""):
-        return "dropped"
-    return "kept" if _as_text(sent) == _as_text(stored) else "changed"
-
-
-def _of_html(sent: str, stored: str) -> str:
+def _of(name: str, sent: str, stored: str | None) -> str:
     if sent and not stored:
         return "dropped"
-    return "kept" if _html(sent) == _html(stored) else "changed"
+    return "kept" if _same(name, sent, stored or "") else "changed"
 
 
 def _html(html: str) -> str:

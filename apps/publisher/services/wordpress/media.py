@@ -11,6 +11,7 @@ from apps.core.locks import named_lock
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration
 from apps.publisher.models import WordPressMedium
+from apps.publisher.services.wordpress.fields import as_text
 from apps.writer.models import Content, Image
 
 log = logging.getLogger(__name__)
@@ -27,10 +28,7 @@ def media_put(
     """
     files = {image.pk: data for image in images if (data := _read(image)) is not None}
     hashes = {pk: hashlib.sha256(data).hexdigest() for pk, data in files.items()}
-    known = {
-        medium.sha256: medium
-        for medium in WordPressMedium.objects.filter(integration=integration, sha256__in=hashes.values())
-    }
+    known = {medium.sha256: medium for medium in _rows(integration).filter(sha256__in=hashes.values())}
     alive = _alive(site, [medium.external_id for medium in known.values()])
     put: dict[int, WordPressMedium] = {}
     for image in images:
@@ -38,10 +36,11 @@ def media_put(
             continue
         medium = known.get(hashes[image.pk])
         if medium is None or medium.external_id not in alive:
-            with named_lock(f"wordpress.medium.{integration.pk}.{hashes[image.pk]}"):
+            with _lock(integration, hashes[image.pk]):
                 found = _upload(site, content, image, files[image.pk], hashes[image.pk])
             medium, _ = WordPressMedium.objects.update_or_create(
-                integration=integration,
+                site_id=integration.site_id,
+                place=integration.place,
                 sha256=hashes[image.pk],
                 defaults={
                     "account_id": integration.account_id,
@@ -59,12 +58,23 @@ def media_tidy(site: WordPress, integration: SiteIntegration, content: Content) 
     images = Image.objects.filter(content=content, status=Image.Status.GENERATED)
     hashes = {hashlib.sha256(data).hexdigest() for image in images if (data := _read(image)) is not None}
     deleted = 0
-    for medium in WordPressMedium.objects.filter(integration=integration, sha256__in=hashes):
-        for found in _by_slug(site, _slug(medium.sha256)):
-            if found["id"] != medium.external_id:
-                site.delete(f"/wp/v2/media/{found['id']}", force="true")
-                deleted += 1
+    for digest in hashes:
+        with _lock(integration, digest):
+            medium = _rows(integration).filter(sha256=digest).first()
+            found = _by_slug(site, _slug(digest)) if medium else []
+            if medium and any(f["id"] == medium.external_id for f in found):
+                for double in (f for f in found if f["id"] != medium.external_id):
+                    site.delete(f"/wp/v2/media/{double['id']}")
+                    deleted += 1
     return deleted
+
+
+def _rows(integration: SiteIntegration):
+    return WordPressMedium.objects.filter(site_id=integration.site_id, place=integration.place)
+
+
+def _lock(integration: SiteIntegration, digest: str):
+    return named_lock(f"wordpress.medium.{integration.place}.{digest}")
 
 
 def _read(image: Image) -> bytes | None:
@@ -83,8 +93,8 @@ def _alive(site: WordPress, ids: list[int]) -> dict[int, dict]:
     if not ids:
         return {}
     listed = ",".join(map(str, ids))
-    answer = site.get("/wp/v2/media", include=listed, per_page=100, _fields=_FIELDS, context="edit")
-    return {medium["id"]: medium for medium in answer.data}
+    found = site.get("/wp/v2/media", include=listed, per_page=100, _fields=_FIELDS, context="edit")
+    return {medium["id"]: medium for medium in found}
 
 
 def _upload(site: WordPress, content: Content, image: Image, data: bytes, digest: str) -> dict:
@@ -93,9 +103,9 @@ def _upload(site: WordPress, content: Content, image: Image, data: bytes, digest
     found = _by_slug(site, slug)
     if not found:
         name = f"{content.slug[:80].encode('ascii', 'ignore').decode().strip('-') or 'image'}-{digest[:8]}"
-        fields = {"slug": slug, "title": image.alt or content.title, "alt_text": image.alt}
+        fields = {"slug": slug, "title": as_text(image.alt or content.title), "alt_text": image.alt}
         if image.caption:
-            fields["caption"] = image.caption
+            fields["caption"] = as_text(image.caption)
         lost = None
         try:
             site.upload(name=f"{name}.{EXTENSIONS[image.mime]}", mime=image.mime, content=data, fields=fields)
@@ -109,7 +119,7 @@ def _upload(site: WordPress, content: Content, image: Image, data: bytes, digest
                 "upload", "WordPress took the image, and does not have it.", permanent=False
             )
     for double in found[1:]:
-        site.delete(f"/wp/v2/media/{double['id']}", force="true")
+        site.delete(f"/wp/v2/media/{double['id']}")
     return found[0]
 
 
@@ -120,18 +130,19 @@ def _slug(digest: str) -> str:
 def _by_slug(site: WordPress, slug: str) -> list[dict]:
     # A second one of the same slug is given a number by WordPress.
     slugs = ",".join([slug, *(f"{slug}-{n}" for n in range(2, 6))])
-    answer = site.get("/wp/v2/media", slug=slugs, per_page=100, _fields=_FIELDS, context="edit")
-    return sorted(answer.data, key=lambda medium: medium["id"])
+    found = site.get("/wp/v2/media", slug=slugs, per_page=100, _fields=_FIELDS, context="edit")
+    return sorted(found, key=lambda medium: medium["id"])
 
 
 def _told_alt(site: WordPress, images: list[Image], put: dict, alive: dict[int, dict]) -> set[int]:
-    kept = set()
     for image in images:
-        if image.pk not in put:
-            continue
-        medium = alive[put[image.pk].external_id]
-        if medium["alt_text"] != image.alt:
-            medium = site.post(f"/wp/v2/media/{medium['id']}", {"alt_text": image.alt})
-        if medium["alt_text"].strip() == image.alt.strip():
-            kept.add(image.pk)
-    return kept
+        if image.pk in put:
+            medium = alive[put[image.pk].external_id]
+            if medium["alt_text"] != image.alt:
+                alive[medium["id"]] = site.post(f"/wp/v2/media/{medium['id']}", {"alt_text": image.alt})
+    # Two images of the same bytes are one medium, which has one alt text.
+    return {
+        image.pk
+        for image in images
+        if image.pk in put and alive[put[image.pk].external_id]["alt_text"].strip() == image.alt.strip()
+    }

@@ -13,7 +13,7 @@ KEYS = {
 
 def meta_keys(site: WordPress, route: str) -> set[str]:
     """The meta keys that the REST API of a post type takes."""
-    schema = site.request("OPTIONS", route).data.get("schema", {})
+    schema = site.request("OPTIONS", route).get("schema", {})
     meta = schema.get("properties", {}).get("meta", {}).get("properties", {})
     return set(meta) if isinstance(meta, dict) else set()
 

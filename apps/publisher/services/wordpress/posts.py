@@ -9,22 +9,20 @@ The way of a new one, each step of which may be the last that this process does:
 4. All fields are read back.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.core.locks import named_lock
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration
-from apps.integration.services.connections import wordpress_of
-from apps.publisher.models import WordPressPost
+from apps.integration.services.connections import integration_of, wordpress_of
+from apps.publisher.models import PublishingRecord, WordPressPost
 from apps.publisher.services.illustrated import html_illustrated
 from apps.publisher.services.wordpress.errors import TargetFailed
-from apps.publisher.services.wordpress.fields import Wanted, told
+from apps.publisher.services.wordpress.fields import Wanted, as_text, told
 from apps.publisher.services.wordpress.media import media_put, media_tidy
 from apps.publisher.services.wordpress.meta import meta_keys, meta_values
 from apps.publisher.services.wordpress.terms import terms_put
@@ -55,17 +53,19 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
     """
     images = {
         image.pk: image
-        for image in Image.objects.filter(content=content, site_id=content.site_id).filter(
-            status=Image.Status.GENERATED
+        for image in Image.objects.filter(
+            content=content, site_id=content.site_id, status=Image.Status.GENERATED
         )
     }
+    failed = PublishingRecord.objects.filter(content=content, status=PublishingRecord.Status.FAILED)
+    again = again or failed.exists()
     try:
         with named_lock(f"publish.{content.pk}"), wordpress_of(integration) as site:
             media, alt_kept = media_put(site, integration, content, list(images.values()))
-            wanted = _wanted(site, content, images, media, alt_kept)
             post, doubt = _post(site, integration, content)
             if doubt or again:
                 WordPressPost.objects.filter(pk=post.pk).update(tidy_at=timezone.now() + LATE)
+            wanted = _wanted(site, post, images, media, alt_kept)
             stored = _brought(site, post, wanted)
     except WordPressError as error:
         raise TargetFailed.of(error) from error
@@ -78,53 +78,48 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
     return Written(str(post.external_id), stored["link"], published_at, told(content, wanted, stored))
 
 
-def post_tidy(post: WordPressPost) -> int:
+def post_tidy(post_id: int) -> int:
     """Deletes drafts and pictures of an article that came late, beside what it is. Returns how many; TargetFailed."""
-    try:
-        with named_lock(f"publish.{post.content_id}"), wordpress_of(post.integration) as site:
-            late = [
-                found
-                for found in _by_key(site, post.content)
-                if found["id"] != post.external_id and found["status"] == "draft"
-            ]
-            for found in late:
-                site.delete(f"{_route(post.content)}/{found['id']}", force="true")
-            pictures = media_tidy(site, post.integration, post.content)
-    except WordPressError as error:
-        raise TargetFailed.of(error) from error
-    WordPressPost.objects.filter(pk=post.pk).update(tidy_at=None)
-    return len(late) + pictures
-
-
-def _route(content: Content) -> str:
-    return "/wp/v2/pages" if content.content_type == "page" else "/wp/v2/posts"
+    post = WordPressPost.objects.select_related("content").get(pk=post_id)
+    integration = integration_of(site_id=post.site_id)
+    deleted = 0
+    if integration and integration.place == post.place:
+        try:
+            with named_lock(f"publish.{post.content_id}"), wordpress_of(integration) as site:
+                for found in _by_key(site, post.post_type, post.content):
+                    if found["id"] != post.external_id and found["status"] == "draft":
+                        site.delete(f"/wp/v2/{post.post_type}/{found['id']}")
+                        deleted += 1
+                deleted += media_tidy(site, integration, post.content)
+        except WordPressError as error:
+            raise TargetFailed.of(error) from error
+    WordPressPost.objects.filter(pk=post.pk, tidy_at=post.tidy_at).update(tidy_at=None)
+    return deleted
 
 
 def _key_slug(content: Content) -> str:
     return f"igny8-{content.content_key.hex}"
 
 
-def _wanted(site: WordPress, content: Content, images: dict, media: dict, alt_kept: set[int]) -> Wanted:
+def _wanted(site: WordPress, post: WordPressPost, images: dict, media: dict, alt_kept: set[int]) -> Wanted:
+    content = post.content
     body = html_illustrated(html_clean(content.html), images, {pk: m.url for pk, m in media.items()})
-    # WordPress decides itself which picture is loaded late.
-    body = body.replace(' loading="lazy"', "")
     featured = next((pk for pk, i in images.items() if i.kind == Image.Kind.FEATURED and pk in media), None)
-    taxonomies = {"categories": {}, "tags": {}}
-    if content.content_type != "page":
-        taxonomies = {name: terms_put(site, name, getattr(content, name)) for name in taxonomies}
+    taxonomies = {}
+    if post.post_type == WordPressPost.PostType.POSTS:
+        taxonomies = {name: terms_put(site, name, getattr(content, name)) for name in ("categories", "tags")}
     fields = {
-        "title": content.title,
+        "title": as_text(content.title),
         "content": html_blocks(body, {m.url: m.external_id for m in media.values()}),
-        "excerpt": content.excerpt,
+        "excerpt": as_text(content.excerpt),
         "slug": content.slug,
         "status": "publish",
         "featured_media": media[featured].external_id if featured else 0,
+        **{name: sorted(terms.values()) for name, terms in taxonomies.items()},
     }
-    if content.content_type != "page":
-        fields |= {name: sorted(terms.values()) for name, terms in taxonomies.items()}
-        if not fields["categories"]:
-            del fields["categories"]  # WordPress gives its default one
-    meta = meta_values(content, meta_keys(site, _route(content)))
+    if not fields.get("categories"):
+        fields.pop("categories", None)  # WordPress gives its default one
+    meta = meta_values(content, meta_keys(site, f"/wp/v2/{post.post_type}"))
     if meta:
         fields["meta"] = meta
     return Wanted(
@@ -136,81 +131,82 @@ def _wanted(site: WordPress, content: Content, images: dict, media: dict, alt_ke
     )
 
 
-def _post(site: WordPress, integration: SiteIntegration, content: Content) -> tuple[WordPressPost, bool]:
-    """The row of the article's post, which is there, and whether the answer to making it was lost."""
-    row = WordPressPost.objects.filter(integration=integration, content=content).first()
-    if row and not _is_there(site, content, row.external_id):
+def _post(
+    site: WordPress, integration: SiteIntegration, content: Content
+) -> tuple[WordPressPost, WordPressError | None]:
+    """The row of the article's post, which is there, and the answer to making it, if that was lost."""
+    rows = WordPressPost.objects.filter(content=content)
+    row = rows.filter(place=integration.place).first()
+    stands = row and _read(site, row)
+    if stands:
+        if stands["status"] == "trash":
+            raise TargetFailed(
+                f"The article lies in the trash of {site.host}. Restore it there, or delete it for good; publish then."
+            )
+        row.content = content
+        return row, None
+    if row:  # deleted there for good
         row.delete()
-        row = None
-    if row:
-        return row, False
-    found = _adopted(site, integration, content)
-    lost = None
-    if found is None:
-        drafts = _by_key(site, content)
+    moved = next((r for r in rows if _is_copy(site, r, content)), None)
+    kind = moved.post_type if moved else "pages" if content.content_type == "page" else "posts"
+    lost, drafts = None, []
+    if not moved:
+        drafts = _by_key(site, kind, content)
         if not drafts:
-            lost = _draft(site, content)
-            drafts = _by_key(site, content)
+            lost = _draft(site, kind, content)
+            drafts = _by_key(site, kind, content)
             if not drafts:
                 raise lost or WordPressError(
                     "timeout", f"{site.host} took the article, and does not have it."
                 )
-        found = drafts[0]["id"]
         for double in drafts[1:]:
             if double["status"] == "draft":
-                site.delete(f"{_route(content)}/{double['id']}", force="true")
-    defaults = {"account_id": content.account_id, "external_id": found}
+                site.delete(f"/wp/v2/{kind}/{double['id']}")
+    found = moved.external_id if moved else drafts[0]["id"]
+    defaults = {
+        "account_id": content.account_id,
+        "site_id": content.site_id,
+        "post_type": kind,
+        "external_id": found,
+    }
     try:
-        row, _ = WordPressPost.objects.get_or_create(
-            integration=integration, content=content, defaults=defaults
-        )
+        with transaction.atomic():
+            row, _ = WordPressPost.objects.get_or_create(
+                content=content, place=integration.place, defaults=defaults
+            )
     except IntegrityError:
         raise TargetFailed(
             f"Post {found} of {site.host} is another article of yours already. Tell us both articles."
         ) from None
-    if row.external_id != found:
+    if row.external_id != found and drafts and drafts[0]["status"] == "draft":
         # Somebody who works beside us was faster, and his draft has lost the key's slug meanwhile.
-        site.delete(f"{_route(content)}/{found}", force="true")
-    return row, lost is not None
+        site.delete(f"/wp/v2/{kind}/{found}")
+    row.content = content
+    return row, lost
 
 
-def _is_there(site: WordPress, content: Content, external_id: int) -> bool:
+def _read(site: WordPress, row: WordPressPost) -> dict | None:
+    """The post of a row; None when it was deleted for good."""
     try:
-        status = site.get(f"{_route(content)}/{external_id}", context="edit", _fields="id,status").data[
-            "status"
-        ]
+        return site.get(row.path, context="edit", _fields="id,status,slug,title")
     except WordPressError as error:
-        if error.status in (404, 410):
-            return False
-        raise
-    if status == "trash":
-        raise TargetFailed(
-            f"The article lies in the trash of {site.host}. Restore it there, or delete it for good, then publish."
-        )
-    return True
-
-
-def _adopted(site: WordPress, integration: SiteIntegration, content: Content) -> int | None:
-    """The post that an earlier connection to the same site published this article as."""
-    if not content.external_id.isdecimal() or not content.external_url.startswith(integration.site_url + "/"):
-        return None
-    try:
-        found = site.get(
-            f"{_route(content)}/{content.external_id}", context="edit", _fields="id,link,status"
-        ).data
-    except WordPressError as error:
-        if error.status in (401, 403, 404, 410):
+        if error.is_gone:
             return None
         raise
-    same = found["link"] == content.external_url and found["status"] != "trash"
-    return found["id"] if same else None
 
 
-def _draft(site: WordPress, content: Content) -> WordPressError | None:
+def _is_copy(site: WordPress, row: WordPressPost, content: Content) -> bool:
+    """Whether this WordPress has, under the same id, what the article is at another address: a site that moved."""
+    found = _read(site, row)
+    same = found and found["slug"] == content.slug and found["title"]["raw"] == as_text(content.title)
+    return bool(same) and found["status"] != "trash"
+
+
+def _draft(site: WordPress, kind: str, content: Content) -> WordPressError | None:
     """Makes the empty draft. Returns why no good answer came, when it may be there all the same, or come yet."""
-    draft = {"status": "draft", "slug": _key_slug(content), "title": content.title}
+    draft = {"status": "draft", "slug": _key_slug(content), "title": as_text(content.title)}
     try:
-        site.post(_route(content), draft, once=True)
+        site.post(f"/wp/v2/{kind}", draft, once=True)
     except WordPressError as error:
         if not error.maybe_done:
             raise
@@ -218,27 +214,34 @@ def _draft(site: WordPress, content: Content) -> WordPressError | None:
     return None
 
 
-def _by_key(site: WordPress, content: Content) -> list[dict]:
+def _by_key(site: WordPress, kind: str, content: Content) -> list[dict]:
     """Posts that carry the article's key as their slug, the oldest first."""
     slug = _key_slug(content)
-    answer = site.get(
-        _route(content),
+    found = site.get(
+        f"/wp/v2/{kind}",
         slug=",".join([slug, *(f"{slug}-{n}" for n in range(2, 6))]),
         status=LIVE,
         context="edit",
         per_page=100,
         _fields="id,status",
     )
-    return sorted(answer.data, key=lambda post: post["id"])
+    return sorted(found, key=lambda post: post["id"])
 
 
 def _brought(site: WordPress, post: WordPressPost, wanted: Wanted) -> dict:
     """Brings the post to what is wanted and returns how it stands afterwards. What stands so already is not touched."""
-    path = f"{_route(post.content)}/{post.external_id}"
-    digest = hashlib.sha256(json.dumps(wanted.fields, sort_keys=True).encode()).hexdigest()
-    stored = site.get(path, context="edit").data
-    if post.sent_hash != digest or not wanted.stands(stored):
-        site.post(path, wanted.fields)
-        WordPressPost.objects.filter(pk=post.pk).update(sent_hash=digest, updated_at=timezone.now())
-        stored = site.get(path, context="edit").data
-    return stored
+    stored = site.get(post.path, context="edit")
+    if wanted.stands(stored):
+        return stored
+    try:
+        site.post(post.path, wanted.fields)
+    except WordPressError as error:
+        # WordPress saves the post before it looks whether the SEO fields may be written, and a plug-in may spoil the
+        # answer to what was done: the post itself says what it is.
+        stored = site.get(post.path, context="edit")
+        if wanted.stands(stored, meta=False):
+            return stored
+        if "meta" not in wanted.fields or error.cause not in ("capability", "rejected"):
+            raise
+        site.post(post.path, {name: value for name, value in wanted.fields.items() if name != "meta"})
+    return site.get(post.path, context="edit")

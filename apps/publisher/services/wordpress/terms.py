@@ -1,6 +1,6 @@
 """Categories and tags: found by their name, made when missing."""
 
-from html import unescape
+from html import escape, unescape
 
 from apps.integration.clients.wordpress import WordPress, WordPressError
 
@@ -12,15 +12,20 @@ def terms_put(site: WordPress, taxonomy: str, names: list[str]) -> dict[str, int
     """
     found: dict[str, int] = {}
     for name in names:
-        term = _found(site, taxonomy, name) or _made(site, taxonomy, name)
+        # Names are stored with their entities, and searched as they are stored.
+        stored = escape(name, quote=False)
+        term = _found(site, taxonomy, name, name)
+        if term is None and stored != name:
+            term = _found(site, taxonomy, name, stored)
+        term = term or _made(site, taxonomy, name)
         if term:
             found[name] = term
     return found
 
 
-def _found(site: WordPress, taxonomy: str, name: str) -> int | None:
-    answer = site.get(f"/wp/v2/{taxonomy}", search=name, per_page=100, _fields="id,name,parent")
-    same = [term for term in answer.data if _same(term["name"], name)]
+def _found(site: WordPress, taxonomy: str, name: str, search: str) -> int | None:
+    terms = site.get(f"/wp/v2/{taxonomy}", search=search, per_page=100, _fields="id,name,parent")
+    same = [term for term in terms if _same(term["name"], name)]
     # The same name may stand under several parents: the one on top, then the oldest.
     same.sort(key=lambda term: (term.get("parent", 0) != 0, term["id"]))
     return same[0]["id"] if same else None
