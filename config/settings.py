@@ -45,6 +45,7 @@ SECRET_KEY = secret("SECRET_KEY", "secret_key")
 FIELD_ENCRYPTION_KEYS = [k for k in secret("FIELD_ENCRYPTION_KEYS", "field_encryption_key").split(",") if k]
 PORT = env.int("PORT", 8000)
 PUBLIC_URL = env.str("PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+DASHBOARD_URL = (env.str("DASHBOARD_URL", "") or PUBLIC_URL).rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 ROOT_URLCONF = "config.urls"
@@ -66,9 +67,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "import_export",
     "rest_framework",
     "django_filters",
-    "import_export",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "apps.core",
@@ -137,8 +138,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
-# A suspended user logs in, reads the bill and leaves; the permission class closes the rest, the admin all of it.
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.AllowAllUsersModelBackend"]
+AUTHENTICATION_BACKENDS = ["apps.accounts.backends.LockingBackend"]
+# So many wrong passwords from one address for one user lock the two for so many minutes.
+LOGIN_ATTEMPTS = env.int("LOGIN_ATTEMPTS", 10)
+LOGIN_LOCK_MINUTES = env.int("LOGIN_LOCK_MINUTES", 15)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -201,8 +204,13 @@ STORAGES = {
 WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- Mail ---------------------------------------------------------------------------------------------------------
-EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
-vars().update(EMAIL_CONFIG)
+if _needs_database and not env.str("EMAIL_URL", ""):
+    # A folder of files: nothing leaves a machine that only tries it out.
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = str(embedded.state_dir() / "mail")
+else:
+    vars().update(env.email("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", 20)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Igny8 <no-reply@localhost>")
 
 # --- Telegram -----------------------------------------------------------------------------------------------------
@@ -263,8 +271,10 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "TelegramRole": "apps.accounts.models.TelegramRole",
-        "UserRole": "apps.accounts.models.User.Role",
         "AccountStatus": "apps.accounts.models.Account.Status",
+        "UserRole": "apps.accounts.models.User.Role",
+        "InvitationStatus": "apps.accounts.models.Invitation.Status",
+        "SubscriptionStatus": "apps.accounts.models.Subscription.Status",
         "RunStatus": "apps.automation.models.Run.Status",
         "KeywordStatus": "apps.planner.models.Keyword.Status",
         "ClusterStatus": "apps.planner.models.Cluster.Status",
@@ -302,6 +312,11 @@ JOB_KINDS: dict[str, dict] = {
     "notifications.site_setup": {
         "run": "apps.notifications.tasks.run_site_setup",
         "on_failed": "apps.notifications.tasks.site_setup_failed",
+        "queue": "default",
+    },
+    "mail.send": {
+        "run": "apps.accounts.tasks.run_mail",
+        "on_failed": "apps.accounts.tasks.mail_failed",
         "queue": "default",
     },
     "keywords.upload": {
@@ -388,6 +403,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.accounts.tasks.forget_sessions",
         "schedule": crontab(minute=41, hour=3),
     },
+    "invitations-expire": {"task": "apps.accounts.tasks.expire_invitations", "schedule": 3600.0},
     "core-cleanup": {"task": "apps.core.tasks.clean_up", "schedule": crontab(minute=17, hour=3)},
     "search-follow": {"task": "apps.intelligence.tasks.follow_products", "schedule": 10.0},
     "products-score": {"task": "apps.intelligence.tasks.score_products", "schedule": 60.0},
@@ -443,4 +459,16 @@ LOGGING = {
     },
 }
 
-UNFOLD = {"SITE_TITLE": "Igny8", "SITE_HEADER": "Igny8", "SITE_SYMBOL": "rocket_launch"}
+# CSV in and out of the admin: by who may add or see, kept in the storage that all web servers share until confirmed,
+# and without formulas that a spreadsheet would run.
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
+IMPORT_EXPORT_USE_TRANSACTIONS = True
+IMPORT_EXPORT_TMP_STORAGE_CLASS = "import_export.tmp_storages.MediaStorage"
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+UNFOLD = {
+    "SITE_TITLE": "Igny8",
+    "SITE_HEADER": "Igny8",
+    "SITE_SYMBOL": "rocket_launch",
+    "LOGIN": {"form": "apps.accounts.forms.LoginForm"},
+}

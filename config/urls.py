@@ -11,6 +11,8 @@ handler404 = "apps.core.errors.handler404"
 handler500 = "apps.core.errors.handler500"
 
 api = [
+    path("account/", include("apps.accounts.account_urls")),
+    path("admin/", include("apps.accounts.staff_urls")),
     path("auth/", include("apps.accounts.urls")),
     path("automation/", include("apps.automation.urls")),
     path("billing/", include("apps.billing.urls")),
@@ -42,6 +44,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/redoc/", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("account/", include("apps.accounts.page_urls")),
     path("admin/", admin.site.urls),
     path("sites/", include("apps.publisher.site_urls")),
 ]

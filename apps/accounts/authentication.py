@@ -28,9 +28,10 @@ SELECT {", ".join(f"u.{f}" for f in USER_FIELDS)}, a.status, a.disabled_modules,
 FROM rate
 LEFT JOIN (
   accounts_user u
-  JOIN accounts_account a ON a.id = u.account_id
+  LEFT JOIN accounts_account a ON a.id = u.account_id
   JOIN accounts_loginsession s ON s.user_id = u.id AND s.id = %(session_id)s AND s.ended_at IS NULL
-) ON u.id = %(user_id)s AND u.token_generation = %(generation)s AND u.account_id = %(account_id)s
+) ON u.id = %(user_id)s AND u.token_generation = %(generation)s 
+  AND u.account_id IS NOT DISTINCT FROM %(account_id)s
 """  # noqa: S608  the names of our own columns
 
 KEY = """
@@ -71,6 +72,12 @@ def _scope(request) -> str:
     return scope_of(request.parser_context.get("view"))
 
 
+def _counted(claims: dict) -> str:
+    """Whose requests these are: the account's, or those of a member of staff without one."""
+    account_id = claims["account_id"]
+    return f"user:{claims['user_id']}" if account_id is None else f"account:{account_id}"
+
+
 class BearerAuthentication(authentication.BaseAuthentication):
     """`Authorization: Bearer <access token>`."""
 
@@ -87,11 +94,13 @@ class BearerAuthentication(authentication.BaseAuthentication):
         except (TokenError, KeyError):
             raise InvalidToken from None
         scope = _scope(request)
-        row = first_row(BEARER, {**claims, "rate_key": f"{scope}:account:{claims['account_id']}"})
+        row = first_row(BEARER, {**claims, "rate_key": f"{scope}:{_counted(claims)}"})
         request._request.rate = Rate.of(scope, *row[-3:])
         if row[0] is None:
             raise InvalidToken
         user = User.from_db("default", USER_FIELDS, row[: len(USER_FIELDS)])
+        if user.account_id is None:  # staff
+            return user, token
         status, off, sites = row[len(USER_FIELDS) : len(USER_FIELDS) + 3]
         request._request.tenant = Tenant(
             account_id=user.account_id,
@@ -170,6 +179,6 @@ class SessionAuthentication(authentication.SessionAuthentication):
             return None
         user = found[0]
         scope = _scope(request)
-        request._request.rate = take(scope, f"account:{user.account_id}")
+        request._request.rate = take(scope, _counted({"user_id": user.pk, "account_id": user.account_id}))
         request._request.tenant = tenant_of_user(user)
         return found

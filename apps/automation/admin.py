@@ -1,15 +1,9 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin, TabularInline
 
+from apps.accounts.models import Account
 from apps.automation.models import Run, RunItem, RunLog, RunStage
-
-
-class ReadOnly:
-    def has_add_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
+from apps.core.admin import Panel, ReadOnly
 
 
 class StageInline(ReadOnly, TabularInline):
@@ -34,6 +28,17 @@ class RunAdmin(ReadOnly, ModelAdmin):
     list_select_related = ["site"]
     search_fields = ["site__name", "site__domain"]
     inlines = [StageInline]
+
+
+class RunPanel(Panel):
+    model = Run
+    fields = ["site", "status", "trigger", "current_stage", "started_at", "completed_at", "error_message"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("site")
+
+
+admin.site.get_model_admin(Account).inlines.append(RunPanel)
 
 
 @admin.register(RunItem)

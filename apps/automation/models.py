@@ -23,6 +23,7 @@ class Run(TenantModel):
         MANUAL = "manual"
         SCHEDULED = "scheduled"
 
+    handed_over = ("user",)
     ACTIVE = (Status.PENDING, Status.RUNNING, Status.PAUSED)
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="runs")

@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from apps.accounts.models import Account
 from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLot, CreditPrice, CreditUsage
 from apps.billing.services.ledger import credits_adjust
+from apps.core.admin import Panel, ReadOnly
 
 MOST = 10**9
 
@@ -24,18 +25,18 @@ class CreditPriceAdmin(ModelAdmin):
     search_fields = ["model"]
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(ReadOnly, ModelAdmin):
     list_select_related = ["account"]
     list_filter_submit = False
 
-    def has_add_permission(self, request) -> bool:
-        return False
 
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
+class EntryPanel(Panel):
+    model = CreditEntry
+    verbose_name_plural = "ledger"
+    fields = ["created_at", "kind", "amount", "balance_after", "operation", "reference", "note"]
 
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
+
+admin.site.get_model_admin(Account).inlines.append(EntryPanel)
 
 
 class AdjustForm(BaseDialogForm):

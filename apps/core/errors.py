@@ -23,6 +23,7 @@ class AppError(Exception):
 
     status = 400
     code = "VALIDATION_ERROR"
+    headers: dict[str, str] | None = None
 
     def __init__(self, message: str, *, details: dict | None = None, code: str | None = None):
         super().__init__(message)
@@ -36,6 +37,13 @@ class Conflict(AppError):
 
     status = 409
     code = "CONFLICT"
+
+
+class Forbidden(AppError):
+    """What the caller's role, or who they are, does not allow."""
+
+    status = 403
+    code = "PERMISSION_DENIED"
 
 
 class NotFound(AppError):
@@ -92,7 +100,7 @@ def exception_handler(exc: Exception, context: dict) -> Response | None:
     """DRF's EXCEPTION_HANDLER. What it does not know becomes Django's 500."""
     match exc:
         case AppError():
-            return Response(body(exc.message, exc.code, exc.details), status=exc.status)
+            return Response(body(exc.message, exc.code, exc.details), status=exc.status, headers=exc.headers)
         case exceptions.ValidationError():
             detail = exc.detail if isinstance(exc.detail, dict) else {"non_field_errors": exc.detail}
             return Response(body(first_sentence(detail), "VALIDATION_ERROR", detail), status=400)

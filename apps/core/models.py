@@ -24,6 +24,8 @@ class TenantModel(models.Model):
     """A row that belongs to one account. `tenant_site` is the lookup of the site it belongs to, or None."""
 
     tenant_site: ClassVar[str | None] = "site_id"
+    # Its relations to a user that go to another one when the user is removed.
+    handed_over: ClassVar[tuple[str, ...]] = ()
 
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="+")
 
@@ -37,6 +39,7 @@ class Job(TenantModel):
     """A long action. The row, not the queue's message, is the truth of it."""
 
     tenant_site = None
+    handed_over = ("user",)
 
     class State(models.TextChoices):
         PENDING = "pending"

@@ -12,11 +12,15 @@ RANK = {role: rank for rank, role in enumerate(ROLES)}
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """The least role that reads and the least that writes; `suspended` = stays open to a suspended account."""
+    """The least role that reads and the least that writes; `suspended` = stays open to a suspended account.
 
-    read: str
-    write: str
+    `staff`: "only" is for members of staff, whatever their role; "too" also lets in those without an account.
+    """
+
+    read: str = "owner"
+    write: str = "owner"
     suspended: bool = False
+    staff: str = ""
 
 
 # A view names its area. An area that is not here, or a view that names none, is closed.
@@ -30,11 +34,14 @@ AREAS = {
     "integrations": Area(read="viewer", write="admin"),
     "settings": Area(read="viewer", write="admin"),
     "account": Area(read="viewer", write="owner"),
+    "accounts": Area(read="viewer", write="owner", staff="too"),  # staff read across accounts
+    "staff": Area(staff="only"),
     "usage": Area(read="viewer", write="owner", suspended=True),  # balance, usage, transactions
     "money": Area(read="owner", write="owner", suspended=True),  # invoices, payments, plan
-    "own": Area(read="viewer", write="viewer"),  # what belongs to the caller: notifications, own password
+    "person": Area(read="viewer", write="viewer", staff="too"),  # the caller's own password and address
+    "own": Area(read="viewer", write="viewer"),  # what belongs to the caller, or to all
     "notices": Area(read="viewer", write="editor"),  # shared by the account: who reads may mark, not delete
-    "leave": Area(read="viewer", write="viewer", suspended=True),  # log-out
+    "leave": Area(read="viewer", write="viewer", suspended=True, staff="too"),  # log-out
 }
 
 
@@ -58,13 +65,16 @@ class TenantPermission(BasePermission):
     """Reads `area`, `key_actions` (what an ApiKey reaches) and `read_actions` (POSTs that only read) of the view."""
 
     def has_permission(self, request, view) -> bool:
-        tenant = tenant_of(request)
+        tenant, area = tenant_of(request), AREAS[view.area]
+        if tenant is None and not (request.user and request.user.is_authenticated):
+            raise NotAuthenticated("Log in first: send `Authorization: Bearer <access token>`.")
+        if area.staff == "only" or (area.staff and tenant is None):
+            if request.user.is_staff and request.user.is_active:
+                return True
+            raise PermissionDenied("This route is for members of staff.")
         if tenant is None:
-            if not request.user or not request.user.is_authenticated:
-                raise NotAuthenticated("Log in first: send `Authorization: Bearer <access token>`.")
             raise PermissionDenied("This user belongs to no account; staff work in the admin.")
         action = getattr(view, "action", None) or request.method.lower()
-        area = AREAS[view.area]
         if tenant.is_suspended and not area.suspended:
             raise AccountSuspended
         # A module is an app, so that no view can forget to say whose it is.

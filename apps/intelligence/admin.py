@@ -1,12 +1,9 @@
 from django.contrib import admin
 from django.utils import timezone
-from import_export import resources
-from import_export.admin import ImportExportModelAdmin
-from import_export.fields import Field
-from import_export.widgets import ForeignKeyWidget
 from unfold.admin import ModelAdmin
-from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
+from apps.core.admin import ReadOnly
+from apps.core.csv_admin import CsvAdmin
 from apps.core.fields import masked
 from apps.intelligence.models import (
     AIModel,
@@ -16,6 +13,7 @@ from apps.intelligence.models import (
     PromptVersion,
     ProviderSettings,
 )
+from apps.intelligence.resources import InternalCategoryResource
 from apps.intelligence.services.categories import mappings_verify
 
 
@@ -36,27 +34,9 @@ class AIModelAdmin(ModelAdmin):
     search_fields = ["name"]
 
 
-class InternalCategoryResource(resources.ModelResource):
-    """A row of a CSV is a category by its slug; its parent is named by slug, and stands above it in the file."""
-
-    parent = Field(
-        attribute="parent", column_name="parent", widget=ForeignKeyWidget(InternalCategory, field="slug")
-    )
-
-    class Meta:
-        model = InternalCategory
-        import_id_fields = ["slug"]
-        fields = ["slug", "name", "parent", "description", "is_active"]
-        export_order = fields
-        skip_unchanged = True
-        clean_model_instances = True
-
-
 @admin.register(InternalCategory)
-class InternalCategoryAdmin(ModelAdmin, ImportExportModelAdmin):
+class InternalCategoryAdmin(CsvAdmin):
     resource_classes = [InternalCategoryResource]
-    import_form_class = ImportForm
-    export_form_class = ExportForm
     list_display = ["name", "parent", "slug", "is_active"]
     list_filter = ["is_active", "parent"]
     list_select_related = ["parent"]
@@ -103,34 +83,16 @@ class CategoryMappingAdmin(ModelAdmin):
 
 
 @admin.register(ProductScore)
-class ProductScoreAdmin(ModelAdmin):
+class ProductScoreAdmin(ReadOnly, ModelAdmin):
     list_display = ["product", "gift_score", "scoring_model", "scoring_version", "worker", "scored_at"]
     list_select_related = ["product"]
     search_fields = ["=product__gift_id"]
     show_full_result_count = False
-    readonly_fields = [f.name for f in ProductScore._meta.fields]
-
-    def has_add_permission(self, request) -> bool:
-        return False
-
-
-class LookedAt(ModelAdmin):
-    """What accounts set: staff look at it."""
-
-    list_select_related = ["account"]
-
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
 
 
 @admin.register(ProviderSettings)
-class ProviderSettingsAdmin(LookedAt):
+class ProviderSettingsAdmin(ReadOnly, ModelAdmin):
+    list_select_related = ["account"]
     list_display = ["account", "kind", "enabled", "key", "base_url", "model", "updated_at"]
     list_filter = ["kind", "enabled"]
     search_fields = ["account__name", "base_url", "model"]
@@ -143,7 +105,7 @@ class ProviderSettingsAdmin(LookedAt):
 
 
 @admin.register(PromptVersion)
-class PromptVersionAdmin(LookedAt):
+class PromptVersionAdmin(ReadOnly, ModelAdmin):
     list_display = ["account", "prompt_type", "version", "created_by", "created_at"]
     list_filter = ["prompt_type"]
     list_select_related = ["account", "created_by"]

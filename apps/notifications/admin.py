@@ -1,39 +1,21 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
+from apps.core.admin import ReadOnly
 from apps.notifications.models import Notification, NotificationPreference, TelegramMessage
 
 
-class LookedAt(ModelAdmin):
-    """What accounts were told, and how they want to be: staff look at it."""
-
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
-
-
 @admin.register(TelegramMessage)
-class TelegramMessageAdmin(ModelAdmin):
+class TelegramMessageAdmin(ReadOnly, ModelAdmin):
     list_display = ["created_at", "subscriber", "topic", "state", "attempts", "sent_at", "error"]
     list_filter = ["state", "topic"]
     list_select_related = ["subscriber"]
     search_fields = ["text", "subscriber__name", "subscriber__slug"]
     date_hierarchy = "created_at"
 
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
 
 @admin.register(Notification)
-class NotificationAdmin(LookedAt):
+class NotificationAdmin(ReadOnly, ModelAdmin):
     list_display = ["created_at", "account", "user", "notification_type", "severity", "title", "is_read"]
     list_filter = ["notification_type", "severity", "is_read"]
     list_select_related = ["account", "user"]
@@ -42,7 +24,7 @@ class NotificationAdmin(LookedAt):
 
 
 @admin.register(NotificationPreference)
-class NotificationPreferenceAdmin(LookedAt):
+class NotificationPreferenceAdmin(ReadOnly, ModelAdmin):
     list_display = ["user", "notification_type", "in_app", "mail"]
     list_filter = ["notification_type", "in_app", "mail"]
     list_select_related = ["user"]

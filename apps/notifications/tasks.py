@@ -3,7 +3,7 @@ from datetime import date
 from celery import shared_task
 
 from apps.accounts.models import Site
-from apps.core.jobs import JobRun, TemporaryError
+from apps.core.jobs import JobRun
 from apps.core.queues import Queue
 from apps.notifications.services import notify
 from apps.notifications.services.digest import digest_send, digests_start, notifications_forget
@@ -12,12 +12,7 @@ from apps.notifications.services.telegram import BATCH, telegram_forget, telegra
 
 def run_digest(run: JobRun) -> dict:
     """One user's mail of one day. A mail server that is away is asked again later."""
-    try:
-        sent = digest_send(user_id=run.payload["user_id"], day=date.fromisoformat(run.payload["day"]))
-    except OSError as error:
-        raise TemporaryError(
-            f"The mail could not be handed over ({type(error).__name__}).", retry_after=300
-        ) from error
+    sent = digest_send(user_id=run.payload["user_id"], day=date.fromisoformat(run.payload["day"]))
     return {"notifications": sent}
 
 

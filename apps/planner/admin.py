@@ -1,7 +1,8 @@
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
@@ -13,12 +14,35 @@ from unfold.widgets import (
 )
 
 from apps.accounts.models import IndustrySector
+from apps.core.admin import ReadOnly
+from apps.core.csv_admin import csv_download
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile, keyword_key, keyword_text
-from apps.planner.models import Cluster, ContentIdea, Keyword, SeedKeyword
+from apps.planner.models import Cluster, ContentIdea, Keyword, LibraryImport, SeedKeyword
 from apps.planner.services.keywords import keywords_delete
 from apps.planner.services.library import keywords_import
+from apps.planner.services.library_imports import library_import_send, library_import_start
 
 REFUSED_SHOWN = 1000
+# A larger file is a worker's: some 20,000 rows.
+AT_ONCE_BYTES = 1024 * 1024
+EXPORT = {
+    "Keyword": "keyword",
+    "Country": "country",
+    "Volume": "volume",
+    "Difficulty": "difficulty",
+    "Intent": "intent",
+    "CPC": "cpc",
+    "Credit cost": "credit_cost",
+    "Sector": "industry_sector__slug",
+}
+TEMPLATE = {
+    "Keyword": "cold brew ratio",
+    "Country": "US",
+    "Volume": 2400,
+    "Difficulty": 25,
+    "Intent": "informational",
+    "CPC": "1.20",
+}
 
 
 class SeedKeywordForm(forms.ModelForm):
@@ -83,7 +107,16 @@ class SeedKeywordAdmin(ModelAdmin):
     search_fields = ["key__contains"]
     show_full_result_count = False
     readonly_fields = ["is_high_opportunity", "created_at"]
-    actions_list = ["import_keywords"]
+    actions_list = ["import_keywords", "keyword_template", "export_keywords"]
+
+    @action(description="Export as CSV", url_path="export", icon="download", permissions=["view"])
+    def export_keywords(self, request: HttpRequest) -> HttpResponse:
+        rows = SeedKeyword.objects.order_by("pk").values_list(*EXPORT.values())
+        return csv_download("keywords-library", EXPORT, rows.iterator(chunk_size=2000))
+
+    @action(description="CSV template", url_path="template", icon="download", permissions=["add"])
+    def keyword_template(self, request: HttpRequest) -> HttpResponse:
+        return csv_download("keywords-template", TEMPLATE, [tuple(TEMPLATE.values())])
 
     @action(description="Import keywords", url_path="import", icon="upload_file", permissions=["add"])
     def import_keywords(self, request: HttpRequest) -> HttpResponse:
@@ -91,6 +124,15 @@ class SeedKeywordAdmin(ModelAdmin):
         result = None
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["file"]
+            if file.size > AT_ONCE_BYTES and not form.cleaned_data["dry_run"]:
+                row = library_import_start(
+                    file=file,
+                    industry_sector=form.cleaned_data["sector"],
+                    country=form.cleaned_data["country"],
+                    user_id=request.user.pk,
+                )
+                messages.info(request, "A worker imports the file. Reload this page to see how it went.")
+                return redirect("admin:planner_libraryimport_change", row.pk)
             try:
                 result = keywords_import(
                     file=file,
@@ -112,6 +154,30 @@ class SeedKeywordAdmin(ModelAdmin):
             "refused": result.refused[:REFUSED_SHOWN] if result else [],
         }
         return TemplateResponse(request, "admin/planner/import_keywords.html", context)
+
+
+@admin.register(LibraryImport)
+class LibraryImportAdmin(ReadOnly, ModelAdmin):
+    list_display = ["name", "industry_sector", "state", "counts", "user", "created_at", "finished_at"]
+    list_filter = ["state"]
+    list_select_related = ["industry_sector", "user"]
+    search_fields = ["name", "error"]
+    exclude = ["file", "report"]
+    actions_detail = ["download_report"]
+    actions = ["send_again"]
+
+    @action(description="Rows not taken, as CSV", url_path="report", permissions=["view"])
+    def download_report(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        row = get_object_or_404(LibraryImport, pk=object_id)
+        if not row.report:
+            messages.info(request, "There is no report: the import has not ended, or it failed as a whole.")
+            return redirect("admin:planner_libraryimport_change", row.pk)
+        return FileResponse(row.report.open("rb"), as_attachment=True)
+
+    @action(description="Send to a worker again")
+    def send_again(self, request: HttpRequest, queryset: QuerySet) -> None:
+        for pk in queryset.values_list("pk", flat=True):
+            library_import_send(import_id=pk)
 
 
 class MadeByAccounts(ModelAdmin):

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apps.accounts.models import IndustrySector, Sector, Site
 from apps.core.errors import Conflict
-from apps.core.models import TenantModel, TenantQuerySet
+from apps.core.models import Job, TenantModel, TenantQuerySet
 
 
 class Intent(models.TextChoices):
@@ -44,6 +44,25 @@ def difficulty_label(difficulty: int | None) -> str | None:
     if difficulty is None:
         return None
     return next(label for label, top in DIFFICULTY_LABELS.items() if difficulty <= top)
+
+
+class LibraryImport(models.Model):
+    """A file that staff gave to the library, what became of its rows, and the report on those not taken."""
+
+    industry_sector = models.ForeignKey(IndustrySector, on_delete=models.CASCADE, related_name="+")
+    file = models.FileField(upload_to="library-imports/")
+    name = models.CharField(max_length=200)
+    country = models.CharField(max_length=60, blank=True)
+    user = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    state = models.CharField(max_length=10, choices=Job.State, default=Job.State.PENDING)
+    counts = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+    report = models.FileField(upload_to="library-imports/", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} into {self.industry_sector_id}"
 
 
 class WorkflowQuerySet(TenantQuerySet):

@@ -2,12 +2,14 @@
 
 from functools import partial
 
+from celery import shared_task
 from django.core.files.storage import default_storage
 from django.db import transaction
 
 from apps.billing.services.ledger import AlreadySettled, credits_settle
 from apps.core.errors import Invalid
 from apps.core.jobs import JobRun
+from apps.core.queues import Queue
 from apps.intelligence.services import concurrency
 from apps.intelligence.services.side_by_side import still_wanted, work_side_by_side
 from apps.notifications.services import notify
@@ -16,6 +18,12 @@ from apps.planner.models import ContentIdea
 from apps.planner.services.clusters import clusters_build
 from apps.planner.services.ideas import ideas_generate
 from apps.planner.services.keywords import keywords_upload
+from apps.planner.services.library_imports import library_import_run
+
+
+@shared_task(name="apps.planner.tasks.import_library", queue=Queue.DEFAULT, acks_late=True, time_limit=3600)
+def import_library(import_id: int) -> None:
+    library_import_run(import_id=import_id)
 
 
 def run_upload(run: JobRun) -> None:

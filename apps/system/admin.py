@@ -1,24 +1,12 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
+from apps.core.admin import ReadOnly
 from apps.system.models import AuthorProfile, ContentSettings, Heartbeat
 
 
-class LookedAt(ModelAdmin):
-    """What accounts set and processes tell: staff look at it."""
-
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
-
-
 @admin.register(ContentSettings)
-class ContentSettingsAdmin(LookedAt):
+class ContentSettingsAdmin(ReadOnly, ModelAdmin):
     list_display = ["account", "key", "updated_at"]
     list_filter = ["key"]
     list_select_related = ["account"]
@@ -26,7 +14,7 @@ class ContentSettingsAdmin(LookedAt):
 
 
 @admin.register(AuthorProfile)
-class AuthorProfileAdmin(LookedAt):
+class AuthorProfileAdmin(ReadOnly, ModelAdmin):
     list_display = ["name", "account", "site", "is_default", "updated_at"]
     list_filter = ["is_default"]
     list_select_related = ["account", "site"]
@@ -34,7 +22,7 @@ class AuthorProfileAdmin(LookedAt):
 
 
 @admin.register(Heartbeat)
-class HeartbeatAdmin(LookedAt):
+class HeartbeatAdmin(ReadOnly, ModelAdmin):
     list_display = ["name", "host", "at"]
     list_filter = ["name"]
     search_fields = ["name", "host"]

@@ -97,6 +97,8 @@ class Task(TenantModel):
 class Content(TenantModel):
     """An article. Publishing reads it; only the target's answer makes it published."""
 
+    handed_over = ("created_by",)
+
     class Status(models.TextChoices):
         DRAFT = "draft"
         REVIEW = "review"

@@ -12,6 +12,13 @@ from tests.architecture.routes import routes, shape, wanted
 # Routes that are wanted and not built yet; whoever builds one takes it off.
 LATER = Path(__file__).with_name("routes_later.txt")
 EXTRA = {
+    "POST /api/v1/account/team/accept/": "the link of an invitation",
+    "GET /api/v1/account/team/invitations/": "whom the account waits for",
+    "DELETE /api/v1/account/team/invitations/{}/": "an invitation to the wrong address",
+    "POST /api/v1/auth/email/verify/": "the mail with the link once more",
+    "POST /api/v1/auth/email/verify/confirm/": "the link of that mail",
+    "POST /api/v1/auth/email/change/": "another address, with the password",
+    "POST /api/v1/auth/email/change/confirm/": "the link that the new address got",
     "GET /internal/sources/backlog/stats": "how large the backlog is and what the day's quota leaves",
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
     "GET /api/v1/notifications/preferences/": "by which channels a user is told of what",

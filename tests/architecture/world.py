@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.db import models
 from django.utils import timezone
 
-from apps.accounts.models import ApiKey, LimitCounter, SiteAccess, Subscription
+from apps.accounts.models import ApiKey, Invitation, LimitCounter, SiteAccess, Subscription
 from apps.automation.models import Run, RunItem, RunLog, RunStage
 from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLot, CreditUsage
 from apps.core.models import Job
@@ -55,7 +55,8 @@ def make_world(name: str) -> World:
         world.rows.append(row)
         return row
 
-    world.rows += [site, sector, Subscription.objects.get(account=account)]
+    world.rows += [site, sector, Subscription.objects.get(account=account), actor.user]
+    add(Invitation, email=f"{secret}@example.com", expires_at=now + timezone.timedelta(days=7))
     add(SiteAccess, user=actor.user, site=site)
     add(ApiKey, site=site, name=secret, prefix=f"ig8_{uuid.uuid4().hex[:12]}", key_hash="0" * 64)
     add(LimitCounter, resource="content", period="2020-01-01", used=1)

@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from rest_framework import serializers
 
-from apps.accounts.serializers import SectorSerializer, SiteSerializer
+from apps.accounts.serializers.catalogue import SectorSerializer, SiteSerializer
 from apps.core import rows
 from apps.core.rows import RowSerializer
 from apps.core.tenancy import Tenant

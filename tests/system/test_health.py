@@ -58,7 +58,6 @@ def test_nobody_has_shown_a_sign_of_life(anonymous):
 
 
 def test_a_queue_without_a_worker_and_a_beat_that_stopped(anonymous, alive):
-    heartbeats._told.clear()
     heartbeat(names=[queue_name(Queue.AI)], host="worker@two", close=False)
     Heartbeat.objects.filter(host="worker@one", name__in=["queue:ai", "queue:images"]).update(
         at=timezone.now() - timedelta(seconds=90)
@@ -125,19 +124,35 @@ class _Sender:
 
 def test_workers_and_beat_show_their_signs():
     tasks.worker_lives(sender=_Sender())
+    tasks._speaking["worker@here"].join()
     names = set(Heartbeat.objects.filter(host="worker@here").values_list("name", flat=True))
     assert names == {queue_name(q) for q in Queue}
     first = Heartbeat.objects.get(host="worker@here", name="queue:default").at
     tasks.worker_lives(sender=_Sender())  # ten seconds have not passed
+    tasks._speaking["worker@here"].join()
     assert Heartbeat.objects.get(host="worker@here", name="queue:default").at == first
     tasks.beat_sent()
     assert not Heartbeat.objects.filter(name=BEAT).exists()  # this process is no beat
     tasks.beat_begins()
     try:
         tasks.beat_sent()
+        tasks._speaking[BEAT].join()
     finally:
         tasks._processes.clear()
     assert Heartbeat.objects.filter(name=BEAT).exists()
+
+
+def test_a_database_that_hangs_holds_nobody_up(monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr(tasks, "heartbeat", lambda **_: release.wait(30))
+    monkeypatch.setattr(tasks, "_speaking", {})
+    began = time.monotonic()
+    for _ in range(5):
+        heartbeats._told.clear()
+        tasks.worker_lives(sender=_Sender())
+    threads = [t for t in threading.enumerate() if t.name == "sign-of-life"]
+    release.set()
+    assert time.monotonic() - began < 1 and len(threads) == 1
 
 
 def test_a_sign_that_can_not_be_written_breaks_nothing(monkeypatch):

@@ -55,6 +55,17 @@ class Account(models.Model):
     disabled_modules = ArrayField(
         models.CharField(max_length=20), default=list, blank=True, help_text="What is switched off."
     )
+    timezone = models.CharField(max_length=64, default="UTC")
+    locale = models.CharField(max_length=16, default="en", help_text="A language code, such as en or pt-BR.")
+    # What stands on invoices.
+    billing_name = models.CharField(max_length=160, blank=True)
+    billing_line1 = models.CharField(max_length=160, blank=True)
+    billing_line2 = models.CharField(max_length=160, blank=True)
+    billing_city = models.CharField(max_length=100, blank=True)
+    billing_region = models.CharField(max_length=100, blank=True)
+    billing_postal_code = models.CharField(max_length=20, blank=True)
+    billing_country = models.CharField(max_length=2, blank=True, help_text="ISO 3166-1: two letters.")
+    tax_id = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = models.Manager()

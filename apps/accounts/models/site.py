@@ -109,6 +109,8 @@ class ApiKeyQuerySet(TenantQuerySet):
 class ApiKey(TenantModel):
     """A site's own credential. Only a hash of it is kept; the prefix finds the row."""
 
+    handed_over = ("created_by",)
+
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=80)
     prefix = models.CharField(max_length=16, unique=True)

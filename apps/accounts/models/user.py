@@ -60,6 +60,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     EMAIL_FIELD = "email"
 
     class Meta:
+        permissions = [("impersonate_user", "Can act as a user of an account")]
         constraints = [
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case"),
         ]
@@ -86,6 +87,9 @@ class LoginSession(models.Model):
     jti = models.CharField(max_length=40)
     address = models.CharField(max_length=45, blank=True)
     user_agent = models.CharField(max_length=200, blank=True)
+    impersonator = models.ForeignKey(
+        User, null=True, on_delete=models.CASCADE, related_name="+", help_text="Staff who act as the user."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     refreshed_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()

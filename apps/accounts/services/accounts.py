@@ -7,6 +7,7 @@ from slugify import slugify
 
 from apps.accounts.models import Account, IndustrySector, LimitCounter, Sector, Site, Subscription, User
 from apps.accounts.services.limits import default_plan, limit_take
+from apps.accounts.services.mails import user_mail
 from apps.core.errors import Conflict, Invalid
 from apps.core.jobs import job_start
 
@@ -29,7 +30,7 @@ def account_register(
             account = Account.objects.create(name=name[:120])
             Subscription.objects.create(account=account, plan=default_plan())
             LimitCounter.objects.create(account=account, resource="users", used=1)
-            return User.objects.create_user(
+            user = User.objects.create_user(
                 email,
                 password,
                 account=account,
@@ -37,6 +38,8 @@ def account_register(
                 last_name=last_name,
                 role=User.Role.OWNER,
             )
+            user_mail(name="verify", user=user)
+            return user
     except IntegrityError:
         if not User.objects.filter(email=email).exists():
             raise

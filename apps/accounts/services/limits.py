@@ -3,7 +3,7 @@
 from django.db import connection
 from django.utils import timezone
 
-from apps.accounts.models import Plan, Subscription
+from apps.accounts.models import Account, Invitation, LimitCounter, Plan, Site, Subscription, User
 from apps.core.errors import AppError
 
 # resource -> the plan's field, and whether it is counted by month
@@ -95,6 +95,19 @@ def limit_give(*, account_id: int, resource: str, n: int = 1) -> None:
             "UPDATE accounts_limitcounter SET used = greatest(0, used - %s) "
             "WHERE account_id = %s AND resource = %s AND period = ''",
             [n, account_id, resource],
+        )
+
+
+def limits_recount(*, account_id: int) -> None:
+    """Sets what is counted of users and sites to what is there, after somebody went past the services."""
+    Account.objects.select_for_update().get(pk=account_id)
+    waiting = Invitation.objects.filter(account_id=account_id, status=Invitation.Status.PENDING).count()
+    for resource, used in (
+        ("users", User.objects.filter(account_id=account_id).count() + waiting),
+        ("sites", Site.objects.filter(account_id=account_id).count()),
+    ):
+        LimitCounter.objects.update_or_create(
+            account_id=account_id, resource=resource, period="", defaults={"used": used}
         )
 
 

@@ -10,8 +10,9 @@ from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
-from apps.accounts.models import LoginSession, User
-from apps.core.errors import AppError, Invalid
+from apps.accounts.models import AuditRecord, LoginSession, User
+from apps.accounts.services.audit import audit
+from apps.core.errors import AppError, Forbidden, Invalid
 
 
 class RefreshRefused(AppError):
@@ -44,6 +45,35 @@ def session_open(*, user: User, address: str = "", user_agent: str = "") -> dict
         expires_at=timezone.now() + settings.REFRESH_TOKEN_LIFETIME,
     )
     return tokens
+
+
+def session_impersonate(*, user: User, staff: User, reason: str, address: str = "") -> str:
+    """An access token of the user for a member of staff, which can not be refreshed; it leaves a record.
+
+    Raises Forbidden for users who are staff themselves: nobody gets more than they have.
+    """
+    if user.is_staff or user.account_id is None:
+        raise Forbidden("Nobody acts as a member of staff.")
+    session_id = uuid.uuid4()
+    with transaction.atomic():
+        LoginSession.objects.create(
+            id=session_id,
+            user=user,
+            # Not the refresh token's: what is never handed out is never good.
+            jti=uuid.uuid4().hex,
+            address=address,
+            impersonator=staff,
+            expires_at=timezone.now() + settings.ACCESS_TOKEN_LIFETIME,
+        )
+        audit(
+            action=AuditRecord.Action.IMPERSONATED,
+            actor=staff,
+            account_id=user.account_id,
+            subject=user.email,
+            details={"reason": reason, "session": str(session_id)},
+            address=address,
+        )
+    return _tokens(user, session_id)[0]["access"]
 
 
 def _decode(raw: str) -> RefreshToken:

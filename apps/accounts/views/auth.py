@@ -4,18 +4,17 @@ from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.serializers import (
+from apps.accounts.serializers.auth import (
     AccountSerializer,
     LoggedInSerializer,
     LoginSerializer,
-    PasswordChangeSerializer,
     RefreshSerializer,
     RegisterSerializer,
     TokensSerializer,
     UserSerializer,
 )
 from apps.accounts.services.accounts import account_register
-from apps.accounts.services.sessions import password_change, session_end, session_open, session_refresh
+from apps.accounts.services.sessions import session_end, session_open, session_refresh
 from apps.core.errors import AppError
 from apps.core.ratelimit import client_address
 from apps.core.renderers import respond
@@ -39,9 +38,9 @@ class PublicView(APIView):
         return serializer.validated_data
 
 
-def _logged_in(request, user, status: int) -> Response:
+def logged_in(request, user, status: int) -> Response:
     """Opens the browser session and the token family."""
-    login(request._request, user, backend="django.contrib.auth.backends.AllowAllUsersModelBackend")
+    login(request._request, user, backend="apps.accounts.backends.LockingBackend")
     tokens = session_open(
         user=user, address=client_address(request), user_agent=request.headers.get("User-Agent", "")
     )
@@ -53,20 +52,20 @@ class RegisterView(PublicView):
     @extend_schema(request=RegisterSerializer, responses={201: LoggedInSerializer}, auth=[])
     def post(self, request):
         """Make an account on the free plan, and its owner."""
-        return _logged_in(request, account_register(**self.validated(RegisterSerializer)), 201)
+        return logged_in(request, account_register(**self.validated(RegisterSerializer)), 201)
 
 
 class LoginView(PublicView):
     @extend_schema(request=LoginSerializer, responses=LoggedInSerializer, auth=[])
     def post(self, request):
-        """Log in by e-mail; opens a browser session too."""
+        """Log in by e-mail; opens a browser session too. After repeated failures: 429, for some minutes."""
         data = self.validated(LoginSerializer)
         user = authenticate(
             request._request, username=data["email"].strip().lower(), password=data["password"]
         )
         if user is None:
             raise WrongCredentials("The e-mail address or the password is wrong.")
-        return _logged_in(request, user, 200)
+        return logged_in(request, user, 200)
 
 
 class RefreshView(PublicView):
@@ -88,18 +87,3 @@ class LogoutView(APIView):
         session_end(user=request.user, refresh=serializer.validated_data["refresh"])
         logout(request._request)
         return respond(None, "Logged out.")
-
-
-class PasswordChangeView(APIView):
-    area = "own"
-    rate_scope = "auth"
-
-    @extend_schema(request=PasswordChangeSerializer, responses={200: None})
-    def post(self, request):
-        """Change the password; every session of the user ends, this one included."""
-        request.user.refresh_from_db()
-        serializer = PasswordChangeSerializer(data=request.data, context={"request": request})
-        serializer.is_valid(raise_exception=True)
-        password_change(user=request.user, password=serializer.validated_data["new_password"])
-        logout(request._request)
-        return respond(None, "The password was changed. Log in again.")

@@ -9,13 +9,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import Account, ApiKey, Industry, Plan, Sector, Site
-from apps.accounts.serializers import (
-    AccountSerializer,
+from apps.accounts.serializers.auth import AccountSerializer, RoleSerializer
+from apps.accounts.serializers.catalogue import (
     ApiKeySerializer,
     IndustrySerializer,
     NewApiKeySerializer,
     PlanSerializer,
-    RoleSerializer,
     SectorSerializer,
     SiteSerializer,
 )

@@ -111,6 +111,8 @@ def _platform(kind: str, testing: bool) -> Choice:
         row = rows.filter(name=named).first()
         return _choice(row) if row else Choice(providers[0], named)
     row = rows.order_by(*_order(testing)).first()
+    if row is None and providers == ["anthropic"] and kind == "text":
+        return Choice("anthropic", FALLBACK["anthropic"]["text"])
     return _choice(row) if row else OFFLINE
 
 

@@ -5,13 +5,12 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
 from django.db.models import QuerySet
-from django.template.loader import render_to_string
 from django.utils import timezone
 
 from apps.accounts.models import Account, SiteAccess, User
 from apps.core.jobs import job_start
+from apps.core.mail import mail_send
 from apps.core.models import Job
 from apps.core.tenancy import Tenant
 from apps.notifications.models import Notification, NotificationPreference
@@ -75,7 +74,7 @@ def _by_mail(user_ids: Iterable[int]):
 def digest_send(*, user_id: int, day: date) -> int:
     """Mails a user what is unread of a day and wanted by mail. Returns how many; none: no mail.
 
-    Raises what the mail server's refusal raises (OSError or smtplib's own, which are OSErrors).
+    Raises what `mail_send` does.
     """
     user = User.objects.select_related("account").filter(pk=user_id).first()
     if user is None or user.account is None or not user.is_active or user.email_verified_at is None:
@@ -94,15 +93,8 @@ def digest_send(*, user_id: int, day: date) -> int:
             for row in rows.order_by("-created_at")[:SHOWN]
         ],
         "more": max(0, total - SHOWN),
-        "public_url": settings.PUBLIC_URL,
     }
-    mail = EmailMultiAlternatives(
-        subject=" ".join(render_to_string("mail/digest.subject.txt", context).split()),
-        body=render_to_string("mail/digest.txt", context),
-        to=[user.email],
-    )
-    mail.attach_alternative(render_to_string("mail/digest.html", context), "text/html")
-    mail.send()
+    mail_send(to=user.email, template="digest", context=context)
     return total
 
 

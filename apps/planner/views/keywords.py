@@ -1,8 +1,6 @@
 """Keywords of the sites' workflows."""
 
-import csv
 import hashlib
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import PurePath
 from uuid import uuid4
@@ -19,6 +17,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 
+from apps.core.csv_files import csv_lines
 from apps.core.models import Job
 from apps.core.renderers import EnvelopeRenderer
 from apps.core.serializers import CountSerializer, IdsSerializer, TaskIdSerializer
@@ -47,7 +46,6 @@ EXPORT = {
     "Sector": "sector__name",
     "Added": "created_at",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 PREVIEW = inline_serializer(
     "KeywordFilePreview",
     {
@@ -75,21 +73,6 @@ class CsvRenderer(EnvelopeRenderer):
 
     media_type = "text/csv"
     format = "csv"
-
-
-class _Echo:
-    def write(self, line: str) -> str:
-        return line
-
-
-def csv_lines(rows: Iterator[tuple]) -> Iterator[str]:
-    """CSV that a spreadsheet shows and never runs: a text that looks like a formula gets an apostrophe."""
-    writer = csv.writer(_Echo())
-    yield "\ufeff" + writer.writerow(EXPORT)
-    for row in rows:
-        yield writer.writerow(
-            f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row
-        )
 
 
 class KeywordViewSet(TenantViewSet):
@@ -181,7 +164,7 @@ class KeywordViewSet(TenantViewSet):
         """The keywords that the filters leave, as CSV."""
         rows = self.filter_queryset(self.get_queryset()).values_list(*EXPORT.values())
         return StreamingHttpResponse(
-            csv_lines(rows.iterator(chunk_size=2000)),
+            csv_lines(EXPORT, rows.iterator(chunk_size=2000)),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": 'attachment; filename="keywords.csv"'},
         )

@@ -24,15 +24,20 @@ def queue_name(queue: str) -> str:
     return f"queue:{queue}"
 
 
-def heartbeat(*, names: list[str], host: str, close: bool = True) -> bool:
-    """Writes that `host` lives, at most every EVERY_SECONDS. It never raises: a sign that fails is a missing one.
-
-    `close`: the connection is given back, as a worker's first process must keep none that its children inherit.
-    """
+def heartbeat_due(*, host: str) -> bool:
+    """Whether `host` has not been asked for EVERY_SECONDS; asking counts as the sign."""
     now = time.monotonic()
     if now - _told.get(host, -EVERY_SECONDS) < EVERY_SECONDS:
         return False
     _told[host] = now
+    return True
+
+
+def heartbeat(*, names: list[str], host: str, close: bool = True) -> bool:
+    """Writes that `host` lives. It never raises: a sign that fails is a missing one.
+
+    `close`: the connection is given back, as a worker's first process must keep none that its children inherit.
+    """
     at = timezone.now()
     try:
         Heartbeat.objects.bulk_create(

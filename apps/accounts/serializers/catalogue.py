@@ -1,12 +1,11 @@
 import re
-import zoneinfo
 from urllib.parse import urlsplit
 
-from django.contrib.auth.password_validation import validate_password
 from rest_framework import serializers
 from rest_framework.validators import UniqueTogetherValidator
 
-from apps.accounts.models import Account, ApiKey, Industry, IndustrySector, Plan, Sector, Site, User
+from apps.accounts.models import ApiKey, Industry, IndustrySector, Plan, Sector, Site
+from apps.accounts.serializers.fields import a_language, a_timezone
 from apps.core.rows import RowSerializer
 from apps.core.serializers import IdRelatedField, IdsField, TenantSerializer
 
@@ -14,70 +13,6 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 HOST = re.compile(
     rf"localhost|(?:{_LABEL}\.)+(?:[a-z]{{2,63}}|xn--[a-z0-9-]{{1,59}}|[0-9]{{1,3}})", re.IGNORECASE
 )
-LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-# Names of the time zone database that are no place.
-NO_PLACES = {"localtime", "Factory", "posixrules"}
-
-
-class AccountSerializer(RowSerializer):
-    class Meta:
-        model = Account
-        fields = ["id", "name", "status", "created_at"]
-        read_only_fields = ["status"]
-
-
-class UserSerializer(RowSerializer):
-    class Meta:
-        model = User
-        fields = ["id", "email", "first_name", "last_name", "role", "all_sites", "is_active", "email_verified_at",
-                  "date_joined"]  # fmt: skip
-        read_only_fields = fields
-
-
-class RegisterSerializer(serializers.Serializer):
-    email = serializers.EmailField(max_length=254)
-    password = serializers.CharField(max_length=256, trim_whitespace=False)
-    first_name = serializers.CharField(max_length=80, required=False, allow_blank=True)
-    last_name = serializers.CharField(max_length=80, required=False, allow_blank=True)
-    account_name = serializers.CharField(max_length=120, required=False, allow_blank=True)
-
-
-class LoginSerializer(serializers.Serializer):
-    email = serializers.EmailField(max_length=254)
-    password = serializers.CharField(max_length=256, trim_whitespace=False)
-
-
-class RefreshSerializer(serializers.Serializer):
-    refresh = serializers.CharField(max_length=4096)
-
-
-class TokensSerializer(serializers.Serializer):
-    access = serializers.CharField()
-    refresh = serializers.CharField()
-
-
-class LoggedInSerializer(TokensSerializer):
-    user = UserSerializer()
-    account = AccountSerializer(allow_null=True)
-
-
-class PasswordChangeSerializer(serializers.Serializer):
-    old_password = serializers.CharField(max_length=256, trim_whitespace=False)
-    new_password = serializers.CharField(max_length=256, trim_whitespace=False)
-
-    def validate_old_password(self, value: str) -> str:
-        if not self.context["request"].user.check_password(value):
-            raise serializers.ValidationError("This is not your password.")
-        return value
-
-    def validate_new_password(self, value: str) -> str:
-        validate_password(value, self.context["request"].user)
-        return value
-
-
-class RoleSerializer(serializers.Serializer):
-    name = serializers.CharField()
-    description = serializers.CharField()
 
 
 class PlanSerializer(RowSerializer):
@@ -115,6 +50,7 @@ class SiteSerializer(TenantSerializer):
         fields = ["id", "name", "slug", "domain", "industry", "industry_sectors", "timezone", "language", "is_hosted",
                   "is_active", "created_at", "updated_at"]  # fmt: skip
         read_only_fields = ["slug"]
+        extra_kwargs = {"timezone": {"validators": [a_timezone]}, "language": {"validators": [a_language]}}
 
     def validate_industry_sectors(self, ids: list[int]) -> list[IndustrySector]:
         found = IndustrySector.objects.filter(is_active=True).in_bulk(ids)
@@ -122,11 +58,6 @@ class SiteSerializer(TenantSerializer):
         if missing:
             raise serializers.ValidationError(f"The catalogue has no sector {missing[0]}.")
         return [found[i] for i in ids]
-
-    def validate_language(self, value: str) -> str:
-        if not LANGUAGE.fullmatch(value):
-            raise serializers.ValidationError("Give a language code, such as en or pt-BR.")
-        return value
 
     def validate_domain(self, value: str) -> str:
         parts = urlsplit(value if "//" in value else f"//{value}")
@@ -144,11 +75,6 @@ class SiteSerializer(TenantSerializer):
         if taken.exclude(pk=getattr(self.instance, "pk", None)).exists():
             raise serializers.ValidationError("You have a site with this domain already.")
         return ascii_host + port
-
-    def validate_timezone(self, value: str) -> str:
-        if value not in zoneinfo.available_timezones() or value in NO_PLACES:
-            raise serializers.ValidationError("Give an IANA time zone, such as Europe/London.")
-        return value
 
 
 class SectorSerializer(TenantSerializer):

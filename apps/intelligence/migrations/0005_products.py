@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('intelligence', '0003_own_providers_and_prompts'),
+        ('intelligence', '0004_anthropic_model'),
         ('parsing', '0002_product_updated'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
