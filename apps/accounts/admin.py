@@ -10,6 +10,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import UserChangeForm
 
+from apps.accounts import telegram_admin  # noqa: F401  registers itself
 from apps.accounts.forms import ImpersonateForm, PasswordForm, UserAddForm
 from apps.accounts.models import (
     Account,
@@ -23,8 +24,6 @@ from apps.accounts.models import (
     Sector,
     Site,
     Subscription,
-    TelegramInvite,
-    TelegramSubscriber,
     User,
 )
 from apps.accounts.resources import IndustryResource, IndustrySectorResource
@@ -281,25 +280,3 @@ class ApiKeyAdmin(ReadOnly, ModelAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet) -> None:
         for key in queryset:
             api_key_revoke(key=key)
-
-
-@admin.register(TelegramSubscriber)
-class TelegramSubscriberAdmin(ModelAdmin):
-    list_display = ["chat_id", "name", "slug", "role", "language", "is_active", "created_at"]
-    list_filter = ["role", "is_active", "language"]
-    search_fields = ["=chat_id", "name", "slug"]
-
-
-@admin.register(TelegramInvite)
-class TelegramInviteAdmin(ModelAdmin):
-    list_display = ["username", "name", "role", "created_at", "expires_at", "claimed_at", "claimed_by"]
-    list_filter = ["role"]
-    list_select_related = ["claimed_by"]
-    search_fields = ["username", "name"]
-    exclude = ["password"]
-
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False

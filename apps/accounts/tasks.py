@@ -5,8 +5,8 @@ from celery import shared_task
 from apps.accounts.services.mails import mail_deliver
 from apps.accounts.services.passwords import password_reset_mail
 from apps.accounts.services.sessions import session_forget
-from apps.accounts.services.webapp import webapp_forget
 from apps.accounts.services.team import invitations_expire
+from apps.accounts.services.webapp import webapp_forget
 from apps.core.jobs import JobRun, TemporaryError
 from apps.core.queues import Queue
 

@@ -86,7 +86,7 @@ def make_world(name: str) -> World:
     )
     add(CreditUsage, operation="idea", reference=secret, site=site, model=secret)
     add(SiteSettings, site=site)
-    add(ProviderSettings, kind="openai", api_key=secret, model=secret)
+    add(ProviderSettings, kind="openai", api_key=f"key-{secret}", model=secret)
     add(PromptVersion, prompt_type="content", version=1, template=f"{{title}} {secret}")
     add(ContentSettings, key="publishing", values={"default_publish_status": secret})
     add(AuthorProfile, site=site, name=secret, bio=secret)

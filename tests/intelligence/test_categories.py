@@ -141,7 +141,7 @@ def staff(db) -> User:
 
 @pytest.fixture
 def admin(client, staff):
-    client.force_login(staff, backend="django.contrib.auth.backends.AllowAllUsersModelBackend")
+    client.force_login(staff)
     return client
 
 

@@ -8,8 +8,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 
-from apps.accounts.serializers import telegram as serializers
 from apps.accounts.models import TelegramInvite, TelegramSubscriber
+from apps.accounts.serializers import telegram as serializers
 from apps.accounts.services import telegram as services
 from apps.accounts.services.webapp import webapp_login
 from apps.core.internal import InternalView, Unprocessable

@@ -31,7 +31,6 @@ class PromptViewSet(TenantMixin, viewsets.ViewSet):
 
     area = "settings"
     lookup_field = "prompt_type"
-    lookup_value_regex = "[a-z_]{1,40}"
 
     def _one(self, prompt_type: str) -> dict:
         prompt_function(prompt_type)
