@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+import redis
 from django.db import connection
 
 from apps.parsing.models import Product, Source, SourceRun
@@ -116,3 +117,19 @@ def test_limits_of_time_and_memory(worker, api, tasks):
         wait_for(lambda: state(source) == "error")
         source.refresh_from_db()
         assert "20 MiB" in source.error_message
+
+
+def test_a_worker_outlives_the_loss_of_its_broker(worker, api, tasks):
+    with served(LinkedData(20)) as shop, worker(shop) as process:
+        source = Source.objects.create(url=f"{shop.url}/", site_key="shop")
+        wait_for(lambda: api.get("/internal/workers").json())
+        broker = redis.Redis.from_url(tasks.url)
+        own = wait_for(
+            lambda: [c for c in broker.client_list() if c["db"] == "10" and c["cmd"] != "client|list"]
+        )
+        for client in own:
+            broker.client_kill_filter(_id=client["id"])
+        broker.close()
+        api.post(f"/internal/sources/{source.pk}/force-run")
+        wait_for(lambda: state(source) == "waiting" and Product.objects.count() == 20)
+        assert process.poll() is None

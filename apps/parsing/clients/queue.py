@@ -6,8 +6,10 @@ The same code speaks to RabbitMQ and to the embedded Valkey. It is no Celery mes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from amqp.exceptions import AMQPError
 from kombu import Connection, Consumer, Exchange, Producer, Queue
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 NAME = "parsing_tasks"
 MAX_PRIORITY = 10
@@ -19,7 +21,8 @@ QUEUE = Queue(
     durable=True,
     queue_arguments={"x-max-priority": MAX_PRIORITY},
 )
-UNAVAILABLE = (OSError, OperationalError)
+# Whatever the transports raise while they are used; kombu translates on connecting alone.
+UNAVAILABLE = (OSError, OperationalError, AMQPError, RedisError)
 
 
 class QueueUnavailable(Exception):

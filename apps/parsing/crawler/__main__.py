@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, settings=None) -> None:
         "--spiders", nargs="*", default=[], metavar="MODULE", help="further modules of spiders"
     )
     parser.add_argument("--capacity", type=int, default=1, help="crawls at a time")
-    parser.add_argument("--seconds", type=float, default=1800.0, help="a crawl may take")
+    parser.add_argument("--seconds", type=float, default=1500.0, help="a crawl may take")
     parser.add_argument("--memory-mb", type=int, default=1024, help="a crawl may take")
     parser.add_argument("--delay", type=float, default=0.25, help="seconds between two requests to a shop")
     parser.add_argument("--heartbeat", type=float, default=15.0, help="seconds")

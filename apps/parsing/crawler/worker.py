@@ -33,7 +33,7 @@ class Options:
     allow_private: tuple[str, ...] = ()
     spiders: tuple[str, ...] = ()
     capacity: int = 1
-    seconds: float = 1800.0
+    seconds: float = 1500.0  # RabbitMQ closes a channel that has acknowledged nothing for half an hour
     memory: int = 1024**3
     delay: float = 0.25
     heartbeat: float = 15.0
