@@ -30,6 +30,14 @@ def commands(*, host: str, port: int, embedded: bool) -> dict[str, list[str]]:
             "--without-gossip",
             "--without-mingle",
         ],
+        "crawler": [
+            sys.executable,
+            str(REPOSITORY / "manage.py"),
+            "parsing_worker",
+            "--api-url",
+            # Where the web server listens; 0.0.0.0 is no address to call.
+            f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}",  # noqa: S104
+        ],
         "beat": [*celery, "beat", "-l", "INFO", "--schedule", schedule, "--pidfile", ""],
     }
     if not embedded:
@@ -56,7 +64,7 @@ pidfile={_escape(directory / "supervisord.pid")}
     ]
     for priority, (name, command) in enumerate(programs.items()):
         # The worker's children are left to it: they end what they do before it goes.
-        group = "false" if name == "worker" else "true"
+        group = "false" if name in ("worker", "crawler") else "true"
         command = [sys.executable, "-m", "config.program", *command]
         sections.append(
             f"""[program:{name}]

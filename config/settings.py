@@ -150,6 +150,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", 15))
 REFRESH_TOKEN_LIFETIME = timedelta(days=env.int("REFRESH_TOKEN_DAYS", 14))
+# The dashboard's, which the Telegram Mini App is given; who it names is looked up with every request.
+DASHBOARD_TOKEN_LIFETIME = timedelta(hours=env.int("DASHBOARD_TOKEN_HOURS", 12))
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
@@ -176,6 +178,11 @@ CSRF_FAILURE_VIEW = "apps.core.errors.csrf_failure"
 INTERNAL_API_TOKEN = [t.strip() for t in env.str("INTERNAL_API_TOKEN", "").split(",") if t.strip()]
 if not INTERNAL_API_TOKEN and _needs_database and EMBEDDED is not None:
     INTERNAL_API_TOKEN = [EMBEDDED.internal_api_token]
+# Names for the log, in the order of the tokens; addresses (CIDR) that may call, none = all.
+INTERNAL_API_TOKEN_NAMES = [n.strip() for n in env.list("INTERNAL_API_TOKEN_NAMES", default=[])]
+INTERNAL_ALLOW_IPS = env.list("INTERNAL_ALLOW_IPS", default=[])
+# Who knows the bearer tokens that people send there: the InternalCaller of a token, or None.
+INTERNAL_BEARER = "apps.accounts.dashboard.dashboard_of"
 OUTBOUND_ALLOW_PRIVATE = env.list("OUTBOUND_ALLOW_PRIVATE", default=[])
 # An ingest batch may be 64 MiB; every other body is held to MAX_BODY_BYTES by the middleware.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
@@ -205,6 +212,10 @@ else:
     vars().update(env.email("EMAIL_URL", default="consolemail://"))
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", 20)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Igny8 <no-reply@localhost>")
+
+# --- Telegram -----------------------------------------------------------------------------------------------------
+TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", "")
+TELEGRAM_API_BASE = env.str("TELEGRAM_API_BASE", "https://api.telegram.org")
 
 # --- The API ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -253,8 +264,13 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "PREPROCESSING_HOOKS": ["apps.core.schema.only_canonical_routes"],
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.core.schema.envelope"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.core.schema.envelope",
+        "apps.core.internal_schema.internal_errors",
+    ],
     "ENUM_NAME_OVERRIDES": {
+        "TelegramRole": "apps.accounts.models.TelegramRole",
         "AccountStatus": "apps.accounts.models.Account.Status",
         "UserRole": "apps.accounts.models.User.Role",
         "InvitationStatus": "apps.accounts.models.Invitation.Status",
@@ -272,6 +288,10 @@ SPECTACULAR_SETTINGS = {
         "ImageStatus": "apps.writer.models.Image.Status",
         "ImageKind": "apps.writer.models.Image.Kind",
         "PublishingStatus": "apps.publisher.models.PublishingRecord.Status",
+        "SourceType": "apps.parsing.models.Source.Type",
+        "SourceStrategy": "apps.parsing.models.Source.Strategy",
+        "SourceStatus": "apps.parsing.models.Source.Status",
+        "SourceRunStatus": "apps.parsing.models.SourceRun.Status",
         "JobStates": "apps.core.models.Job.State",
         "NotificationType": "apps.notifications.models.Notification.Type",
         "EntryKind": "apps.billing.models.CreditEntry.Kind",
@@ -372,6 +392,13 @@ JOB_KINDS: dict[str, dict] = {
     },
 }
 
+# --- Crawling -----------------------------------------------------------------------------------------------------
+# How long a crawl is its worker's without a sign of life, and one whose worker gives none, or that nobody took.
+PARSING_LEASE_SECONDS = env.float("PARSING_LEASE_SECONDS", 60)
+PARSING_TASK_SECONDS = env.float("PARSING_TASK_SECONDS", 3600)
+PARSING_SWEEP_SECONDS = env.float("PARSING_SWEEP_SECONDS", 15)
+PARSING_ACTIVATIONS_PER_DAY = env.int("PARSING_ACTIVATIONS_PER_DAY", 200)
+
 # --- Celery -------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or EMBEDDED.broker_url
 _quorum = CELERY_BROKER_URL.startswith(("amqp://", "amqps://", "pyamqp://"))
@@ -411,6 +438,14 @@ CELERY_BEAT_SCHEDULE = {
     },
     "invitations-expire": {"task": "apps.accounts.tasks.expire_invitations", "schedule": 3600.0},
     "core-cleanup": {"task": "apps.core.tasks.clean_up", "schedule": crontab(minute=17, hour=3)},
+    "search-follow": {"task": "apps.intelligence.tasks.follow_products", "schedule": 10.0},
+    "products-score": {"task": "apps.intelligence.tasks.score_products", "schedule": 60.0},
+    "categories-suggest": {"task": "apps.intelligence.tasks.suggest_categories", "schedule": 300.0},
+    "telegram-send": {"task": "apps.notifications.tasks.send_telegram", "schedule": 30.0},
+    "telegram-forget": {
+        "task": "apps.notifications.tasks.forget_telegram",
+        "schedule": crontab(minute=29, hour=3),
+    },
     "digests-start": {"task": "apps.notifications.tasks.start_digests", "schedule": crontab(minute=7)},
     "notifications-forget": {
         "task": "apps.notifications.tasks.forget_notifications",
@@ -418,6 +453,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "workers-forget": {"task": "apps.system.tasks.forget_workers", "schedule": crontab(minute=29, hour=3)},
     "automation-due": {"task": "apps.automation.tasks.start_due_runs", "schedule": 20.0},
+    "parsing-due": {"task": "apps.parsing.tasks.enqueue_due", "schedule": PARSING_SWEEP_SECONDS},
+    "parsing-sweep": {"task": "apps.parsing.tasks.sweep_runs", "schedule": PARSING_SWEEP_SECONDS},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
     "publish-tidy": {"task": "apps.publisher.tasks.tidy_posts", "schedule": 300.0},
 }

@@ -31,8 +31,17 @@ api = [
     path("writer/", include("apps.writer.urls")),
 ]
 
+# For machines. The bots and workers that were there first call the second mount, which the schema leaves out.
+internal = [
+    path("", include("apps.accounts.internal_urls")),
+    path("", include("apps.intelligence.internal_urls")),
+    path("", include("apps.parsing.urls")),
+]
+
 urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
+    path("internal/", include(internal)),
+    path("api/v1/internal/", include(internal)),
     path("api/v1/", include(api)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

@@ -79,6 +79,15 @@ def anonymous() -> APIClient:
     return APIClient()
 
 
+@pytest.fixture
+def machine(db, settings) -> APIClient:
+    """A client with the internal token."""
+    settings.INTERNAL_API_TOKEN = ["the-token-of-tests"]
+    client = APIClient()
+    client.credentials(HTTP_X_INTERNAL_TOKEN="the-token-of-tests")
+    return client
+
+
 @pytest.fixture(autouse=True)
 def _settings_of_tests(settings, tmp_path):
     settings.MEDIA_ROOT = str(tmp_path / "media")

@@ -10,6 +10,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import UserChangeForm
 
+from apps.accounts import telegram_admin  # noqa: F401  registers itself
 from apps.accounts.forms import ImpersonateForm, PasswordForm, UserAddForm
 from apps.accounts.models import (
     Account,

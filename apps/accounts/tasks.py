@@ -6,6 +6,7 @@ from apps.accounts.services.mails import mail_deliver
 from apps.accounts.services.passwords import password_reset_mail
 from apps.accounts.services.sessions import session_forget
 from apps.accounts.services.team import invitations_expire
+from apps.accounts.services.webapp import webapp_forget
 from apps.core.jobs import JobRun, TemporaryError
 from apps.core.queues import Queue
 
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 @shared_task(name="apps.accounts.tasks.forget_sessions", queue=Queue.DEFAULT, acks_late=True, time_limit=600)
 def forget_sessions() -> None:
     session_forget()
+    webapp_forget()
 
 
 @shared_task(

@@ -9,3 +9,4 @@ class CoreConfig(AppConfig):
     def ready(self):
         # Whoever sets Django up, web server or command, sends its tasks through our Celery app.
         import_module("config.celery")
+        from apps.core import internal_schema  # noqa: F401  registers itself

@@ -2,7 +2,16 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin
 
 from apps.core.admin import ReadOnly
-from apps.notifications.models import Notification, NotificationPreference
+from apps.notifications.models import Notification, NotificationPreference, TelegramMessage
+
+
+@admin.register(TelegramMessage)
+class TelegramMessageAdmin(ReadOnly, ModelAdmin):
+    list_display = ["created_at", "subscriber", "topic", "state", "attempts", "sent_at", "error"]
+    list_filter = ["state", "topic"]
+    list_select_related = ["subscriber"]
+    search_fields = ["text", "subscriber__name", "subscriber__slug"]
+    date_hierarchy = "created_at"
 
 
 @admin.register(Notification)

@@ -1,7 +1,10 @@
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
-from apps.accounts.models import Site
+from apps.accounts.models import Site, TelegramSubscriber
 from apps.core.models import TenantModel, TenantQuerySet
 from apps.core.tenancy import Tenant
 
@@ -89,6 +92,56 @@ class Notification(TenantModel):
 
     def __str__(self) -> str:
         return self.title
+
+
+class TelegramMessage(models.Model):
+    """A message to one subscriber: the row is what will be sent, however often a worker dies."""
+
+    MAX_ATTEMPTS = 10
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        SENT = "sent"
+        FAILED = "failed"
+
+    subscriber = models.ForeignKey(TelegramSubscriber, on_delete=models.CASCADE, related_name="messages")
+    topic = models.CharField(max_length=50)
+    text = models.TextField()
+    key = models.CharField(max_length=200, null=True, help_text="The same key is told a subscriber once.")
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    run_after = models.DateTimeField(
+        help_text="Not before this time; while a worker has it, the end of its lease."
+    )
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["subscriber", "key"], name="telegram_message_key"),
+        ]
+        indexes = [
+            models.Index(fields=["run_after"], name="telegram_due", condition=models.Q(state="pending")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.topic} to {self.subscriber_id}"
+
+    def mark_sent(self) -> None:
+        self.state, self.sent_at, self.error = self.State.SENT, timezone.now(), ""
+        self.save(update_fields=["state", "sent_at", "error"])
+
+    def put_off(self, error: str, *, retry_after: float | None, permanent: bool) -> None:
+        """For later, or for good when it can not arrive or was tried MAX_ATTEMPTS times."""
+        self.error = error[:500]
+        if permanent or self.attempts >= self.MAX_ATTEMPTS:
+            self.state = self.State.FAILED
+        else:
+            delay = retry_after if retry_after is not None else min(3600, 2**self.attempts * 5)
+            self.run_after = timezone.now() + timedelta(seconds=delay)
+        self.save(update_fields=["state", "run_after", "error"])
 
 
 Type = Notification.Type

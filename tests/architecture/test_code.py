@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from rest_framework import serializers, viewsets
 
+from apps.core.internal import InternalPermission, InternalTokenAuthentication, InternalView
 from apps.core.permissions import AREAS
 from apps.core.queues import Queue
 from apps.core.serializers import TenantRelatedField
@@ -47,6 +48,7 @@ OPENING = re.compile(
     re.MULTILINE,
 )
 OPENERS = {
+    "apps/parsing/crawler/api.py": "names httpx's exceptions; the client is core.http's",
     "apps/intelligence/clients/anthropic.py": "the SDK is given core.http's client",
     "apps/integration/clients/wordpress/errors.py": "names the type of an answer",
     "apps/intelligence/clients/openai.py": "the SDK is given core.http's client",
@@ -68,7 +70,10 @@ def test_sockets_are_opened_in_one_place():
 HIDDEN = re.compile(
     r"django\.(?:db\.models|core)\.signals|django\.dispatch|apps\.get_model\(|import_module\("
 )
-HIDING = {"apps/core/apps.py": "sets the Celery app of every process"}
+HIDING = {
+    "apps/core/apps.py": "sets the Celery app of every process",
+    "apps/parsing/crawler/spiders/__init__.py": "loads the spiders beside it, and those that the operator names",
+}
 
 
 def test_no_app_reaches_another_behind_the_linters_back():
@@ -103,7 +108,11 @@ def test_job_kinds_resolve():
 
 def views() -> list[type]:
     """In one order: the processes of a test run must collect the same."""
-    found = {r.view for r in routes() if r.path.startswith("/api/v1/")}
+    found = {
+        r.view
+        for r in routes()
+        if r.path.startswith("/api/v1/") and not r.path.startswith("/api/v1/internal/")
+    }
     return sorted(found, key=lambda v: (v.__module__, v.__name__))
 
 
@@ -113,6 +122,16 @@ def test_every_view_has_an_area_or_is_public_on_purpose(view):
         assert view.authentication_classes == ()
     else:
         assert view.area in AREAS
+
+
+def test_internal_views_ask_for_the_token_or_are_public_on_purpose():
+    for view in {r.view for r in routes() if "/internal/" in r.path}:
+        assert issubclass(view, InternalView), view
+        if view.permission_classes and view.permission_classes[0].__name__ == "AllowAny":
+            assert view.authentication_classes == ()
+        else:
+            assert view.authentication_classes == (InternalTokenAuthentication,)
+            assert view.permission_classes == (InternalPermission,)
 
 
 @pytest.mark.parametrize("view", views(), ids=lambda v: v.__name__)

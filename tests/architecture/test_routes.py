@@ -1,5 +1,6 @@
 """The routes: those that are wanted, those that are more, and none that answers to a stranger."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ EXTRA = {
     "POST /api/v1/auth/email/verify/confirm/": "the link of that mail",
     "POST /api/v1/auth/email/change/": "another address, with the password",
     "POST /api/v1/auth/email/change/confirm/": "the link that the new address got",
+    "GET /internal/sources/backlog/stats": "how large the backlog is and what the day's quota leaves",
     "GET /api/v1/planner/keywords/export/": "what was filtered, as CSV",
     "GET /api/v1/notifications/preferences/": "by which channels a user is told of what",
     "PUT /api/v1/notifications/preferences/": "the same",
@@ -35,6 +37,17 @@ EXTRA = {
     "PUT /api/v1/system/settings/integrations/anthropic/": "the same",
     "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
+    "GET /internal/categories": "the tree that names are mapped to",
+    "GET /internal/scoring/axes": "workers read the axes where they stand",
+    "GET /internal/telegram/subscribers/by-username/{}": "bots in use find people by it",
+    "POST /internal/telegram/subscribers/{}/language": "subscribers choose their language",
+    "POST /internal/telegram/subscribers/{}/subscribe": "topics are chosen one by one",
+    "POST /internal/telegram/subscribers/{}/unsubscribe": "and left so",
+    "GET /internal/telegram/topics/{}/subscribers": "who is told of a topic",
+    "GET /internal/telegram/invites": "what is open",
+    "POST /internal/telegram/invites": "a role for who has the password",
+    "POST /internal/telegram/invites/claim": "and its one use",
+    "DELETE /internal/telegram/invites/{}": "taken back",
 }
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +100,20 @@ def test_a_stranger_gets_401_everywhere(anonymous):
         path = path.replace("{task_id}", "5b1a7c4e-2f0c-4d57-9a3e-0d2f6f8f1c11")
         answer = getattr(anonymous, route.method.lower())(path)
         assert answer.status_code == 401, (route.name, answer.status_code)
+
+
+def test_internal_routes_are_closed_to_strangers_on_both_mounts(anonymous):
+    for route in routes():
+        if "/internal/" not in route.path:
+            continue
+        if route.view.permission_classes and route.view.permission_classes[0].__name__ == "AllowAny":
+            continue
+        path = re.sub(r"{\w+}", "1", route.path)
+        call = getattr(anonymous, route.method.lower())
+        assert call(path).status_code == 401, route.name
+        wrong = call(path, HTTP_X_INTERNAL_TOKEN="wrong")
+        assert wrong.status_code == 403, route.name
+        assert set(wrong.json()) == {"detail"}
 
 
 def test_every_tenant_model_is_reached_by_the_walk_or_by_no_route():

@@ -1,6 +1,7 @@
 from apps.accounts.models.account import MODULES, Account, LimitCounter, Plan, Subscription
 from apps.accounts.models.site import ApiKey, Industry, IndustrySector, Sector, Site, SiteAccess
 from apps.accounts.models.team import AuditRecord, Invitation
+from apps.accounts.models.telegram import TelegramInvite, TelegramRole, TelegramSubscriber, WebAppLogin
 from apps.accounts.models.user import LoginSession, User
 
 __all__ = [
@@ -18,5 +19,9 @@ __all__ = [
     "Site",
     "SiteAccess",
     "Subscription",
+    "TelegramInvite",
+    "TelegramRole",
+    "TelegramSubscriber",
     "User",
+    "WebAppLogin",
 ]

@@ -122,3 +122,14 @@ def image_call(
         cost=choice.cost(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out, images=1),
         is_offline=choice.provider == "offline",
     )
+
+
+def embed_call(*, texts: list[str]) -> list[list[float]]:
+    """A vector for each text, of the platform's model for embeddings. Raises UpstreamFailed."""
+    choice = model_choose(kind="embedding", account_id=None)
+    try:
+        provider = provider_of(choice)
+        with provider_slot(provider=choice.slots, limit=settings.AI_CONCURRENCY[choice.provider]):
+            return provider.embed(texts, choice.model)
+    except ProviderError as error:
+        raise UpstreamFailed(error) from error

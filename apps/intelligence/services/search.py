@@ -1,0 +1,226 @@
+"""The search over products: by words, axes, price and category.
+
+Ingestion pays for no index of it. `search_follow` brings the rows of the search up to date behind it: a sweep does
+all of it, each search the first few rows, so that what was just ingested is found.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.intelligence.axes import AXIS_NAMES
+from apps.intelligence.models import SearchState
+from apps.intelligence.services.categories import MAPPED, external_ids
+
+# A batch's rows are dated by the beginning of its transaction and seen at its end.
+LONGEST_INGEST = timedelta(minutes=1)
+SWEEP_BATCH = 20_000
+INLINE_BATCH = 500
+LOOKED_AT = 5000
+WORDS = re.compile(r"\w+")
+MOST_WORDS = 10
+DESCRIPTION = 1000  # characters of it that are searched
+
+_AXES = ", ".join(f'"{axis}"' for axis in AXIS_NAMES)
+_AXES_OF_SCORE = ", ".join(f"(v.vector->>'{axis}')::float8" for axis in AXIS_NAMES)
+_COLUMNS = f"words, site_key, merchant, price, currency, category_id, gift_score, {_AXES}"
+_TEXT = f"concat_ws(' ', p.title, c.name, p.merchant, left(p.description, {DESCRIPTION}))"
+_CHANGED = """
+SELECT p.* FROM parsing_product p
+WHERE p.updated_at >= %(since)s
+  -- A scalar subquery: one look into the key for each of what is mostly nothing, never a join of the whole.
+  AND coalesce((SELECT s.seen_at FROM intelligence_productsearch s WHERE s.product_id = p.id), '-infinity')
+    < p.updated_at
+ORDER BY p.updated_at LIMIT %(limit)s
+"""
+_NAMED = "SELECT p.* FROM parsing_product p WHERE p.id = ANY(%(ids)s)"
+# A score of an older text stands until the next one.
+_TAKE_OVER = f"""
+WITH changed AS MATERIALIZED ({{changed}}),
+written AS (
+  INSERT INTO intelligence_productsearch AS s (product_id, seen_at, {_COLUMNS})
+  SELECT p.id, p.updated_at, to_tsvector('simple', regexp_replace({_TEXT}, '\\W+', ' ', 'g')), p.site_key,
+    p.merchant, p.price, p.currency, p.category_id, v.gift_score, {_AXES_OF_SCORE}
+  FROM changed p LEFT JOIN parsing_externalcategory c ON c.id = p.category_id
+  LEFT JOIN intelligence_productscore v ON v.product_id = p.id
+  ORDER BY p.id
+  ON CONFLICT (product_id) DO UPDATE SET (seen_at, {_COLUMNS}) = ROW (EXCLUDED.seen_at,
+    {", ".join(f"EXCLUDED.{column.strip()}" for column in _COLUMNS.split(","))})
+  WHERE {{newer}}
+)
+SELECT count(*), max(updated_at) FROM changed
+"""  # noqa: S608  our own columns
+_FOLLOW = _TAKE_OVER.format(changed=_CHANGED, newer="s.seen_at < EXCLUDED.seen_at")
+# Whatever was there: the score is new. Who follows at the same time finds the row's `seen_at` and leaves it.
+_TAKE_SCORES = _TAKE_OVER.format(changed=_NAMED, newer="true")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductQuery:
+    """What is looked for. Ranges are (least, most), None for open. `ordering`: "-" before it for the largest first;
+    by score or an axis only products that have it are listed."""
+
+    text: str = ""
+    axes: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    score: tuple[float | None, float | None] = (None, None)
+    price: tuple = (None, None)
+    currency: str = ""
+    site_key: str = ""
+    category: int | None = None
+    external_category: str = ""
+    scored: bool | None = None
+    ordering: str = "-id"
+    limit: int = 50
+    offset: int = 0
+
+
+ORDERINGS = {"id": "product_id", "price": "price", "score": "gift_score", **{a: f'"{a}"' for a in AXIS_NAMES}}
+
+
+def products_search(query: ProductQuery) -> list[dict]:
+    """The products of a query, a page of them, as dicts. Costs the same number of queries, whatever it finds."""
+    search_follow(limit=INLINE_BATCH, margin=timedelta())
+    column = ORDERINGS[query.ordering.removeprefix("-")]
+    way = "DESC" if query.ordering.startswith("-") else "ASC"
+    conditions = _conditions(query)
+    if conditions is None:
+        return []
+    if column != "product_id":
+        conditions.append(_Condition(column, f"{column} IS NOT NULL"))
+    order = f"{column} {way}" + ("" if column == "product_id" else f", product_id {way}")
+    return _rows(_ids(query, conditions, column, order))
+
+
+def _ids(query: ProductQuery, conditions: list["_Condition"], column: str, order: str) -> list[int]:
+    """The ids of a page. What PostgreSQL expects of words and axes together is often wrong by far, so it is not asked
+    to choose: the first LOOKED_AT rows in the order are looked at, which finds what is frequent; what they hold too
+    little of is rare enough to be collected by the indexes and sorted."""
+    last = query.offset + query.limit
+    along = [c for c in conditions if c.column == column]
+    others = [c for c in conditions if c.column != column]
+    inner = _select("*", along) + f" ORDER BY {order} LIMIT %s"
+    with connection.cursor() as cursor:
+        if not others:
+            params = [*_values(along), last, query.offset]
+            cursor.execute(f"SELECT product_id FROM ({inner}) AS s OFFSET %s", params)  # noqa: S608
+            return [row[0] for row in cursor.fetchall()]
+        statement = f"SELECT product_id FROM ({inner}) AS s WHERE {_where(others)} LIMIT %s"  # noqa: S608
+        cursor.execute(statement, [*_values(along), max(LOOKED_AT, last), *_values(others), last])
+        found = [row[0] for row in cursor.fetchall()]
+        if len(found) < last:
+            hits = _select(f"product_id, {column} AS ordered", conditions)
+            order = order.replace(column, "ordered", 1) if column != "product_id" else order
+            statement = (
+                f"WITH hits AS MATERIALIZED ({hits}) SELECT product_id FROM hits ORDER BY {order} LIMIT %s"  # noqa: S608
+            )
+            cursor.execute(statement, [*_values(conditions), last])
+            found = [row[0] for row in cursor.fetchall()]
+    return found[query.offset :]
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """A condition on one column, with its value if it has one."""
+
+    column: str
+    sql: str
+    value: object = None
+
+
+def _select(columns: str, conditions: list[_Condition]) -> str:
+    return f"SELECT {columns} FROM intelligence_productsearch WHERE {_where(conditions)}"  # noqa: S608
+
+
+def _where(conditions: list[_Condition]) -> str:
+    return " AND ".join(c.sql for c in conditions) or "true"
+
+
+def _values(conditions: list[_Condition]) -> list:
+    return [c.value for c in conditions if "%s" in c.sql]
+
+
+def _conditions(query: ProductQuery) -> list[_Condition] | None:
+    """None for what nothing can fit."""
+    found: list[_Condition] = []
+    if query.text:
+        words = WORDS.findall(query.text.lower())[:MOST_WORDS]
+        if not words:
+            return None
+        beginnings = " & ".join(f"'{word}':*" for word in words)
+        found.append(_Condition("words", "words @@ to_tsquery('simple', %s)", beginnings))
+    ranges = {f'"{axis}"': ends for axis, ends in query.axes.items()}
+    for column, (least, most) in {**ranges, "gift_score": query.score, "price": query.price}.items():
+        if least is not None:
+            found.append(_Condition(column, f"{column} >= %s", least))
+        if most is not None:
+            found.append(_Condition(column, f"{column} <= %s", most))
+    if query.currency:
+        found.append(_Condition("currency", "currency = %s", query.currency))
+    if query.site_key:
+        found.append(_Condition("site_key", "site_key = %s", query.site_key))
+    if query.scored is not None:
+        found.append(_Condition("gift_score", f"gift_score IS {'NOT ' if query.scored else ''}NULL"))
+    if query.category is not None or query.external_category:
+        ids = external_ids(internal_id=query.category, name=query.external_category)
+        if not ids:
+            return None
+        found.append(_Condition("category_id", "category_id = ANY(%s)", ids))
+    return found
+
+
+_ROWS = f"""
+SELECT p.id, p.gift_id, p.title, p.description, p.product_url, p.site_key, p.price, p.currency, p.image_url, p.merchant,
+  c.name AS category, i.id AS internal_category_id, i.name AS internal_category,
+  v.gift_score AS llm_gift_score, v.vector AS llm_gift_vector, v.reasoning AS llm_gift_reasoning,
+  v.scoring_model AS llm_scoring_model, v.scoring_version AS llm_scoring_version, v.scored_at,
+  p.created_at, p.updated_at
+FROM parsing_product p
+LEFT JOIN parsing_externalcategory c ON c.id = p.category_id
+LEFT JOIN intelligence_categorymapping m ON m.external_id = p.category_id AND {MAPPED}
+LEFT JOIN intelligence_internalcategory i ON i.id = m.internal_id
+LEFT JOIN intelligence_productscore v ON v.product_id = p.id
+WHERE p.id = ANY(%s)
+"""  # noqa: S608
+
+
+def _rows(ids: list[int]) -> list[dict]:
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS, [ids])
+        names = [column.name for column in cursor.description]
+        rows = {row[0]: _row(dict(zip(names, row, strict=True))) for row in cursor.fetchall()}
+    return [rows[i] for i in ids if i in rows]
+
+
+def _row(row: dict) -> dict:
+    if isinstance(row["llm_gift_vector"], str):  # Django leaves jsonb as text in a cursor of its own
+        row["llm_gift_vector"] = json.loads(row["llm_gift_vector"])
+    return row
+
+
+def search_follow(*, limit: int = SWEEP_BATCH, margin: timedelta = LONGEST_INGEST) -> int:
+    """Takes over up to `limit` products that have changed, the oldest first, and returns how many.
+
+    margin: how much older a change may be than what was taken over before it, as it became visible later. A search's
+    own call does not look back; what that misses the sweep finds.
+    """
+    state, _ = SearchState.objects.get_or_create(
+        pk=1, defaults={"followed_to": datetime(1970, 1, 1, tzinfo=UTC)}
+    )
+    began = timezone.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_FOLLOW, {"since": state.followed_to - margin, "limit": limit})
+        count, last = cursor.fetchone()
+    reached = last if count == limit else began
+    if reached > state.followed_to + (timedelta() if count else timedelta(seconds=2)):
+        SearchState.objects.filter(pk=1, followed_to__lt=reached).update(followed_to=reached)
+    return count
+
+
+def search_take_scores(*, ids: list[int]) -> None:
+    """Shows new scores in the search. Part of the transaction that stores them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_SCORES, {"ids": ids})
