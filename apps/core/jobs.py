@@ -234,7 +234,8 @@ def execute(job_id: uuid.UUID | str) -> None:
 
 def retry(run: JobRun, message: str, retry_after: float | None) -> None:
     """Puts the job back for a later try."""
-    delay = retry_after if retry_after is not None else min(300, 2**run.job.attempts)
+    # A Retry-After of nothing must not use up the attempts in a minute.
+    delay = max(retry_after or 0, min(300, 2**run.job.attempts))
     run._mine().update(
         state=Job.State.PENDING,
         run_after=timezone.now() + timedelta(seconds=delay),

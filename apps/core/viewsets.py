@@ -4,10 +4,18 @@ from rest_framework import mixins, status, viewsets
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
-from apps.core.jobs import job_start
+from apps.core.jobs import MAX_KEY_LENGTH, job_start
 from apps.core.models import Job
 from apps.core.renderers import respond
 from apps.core.tenancy import Tenant
+
+
+def requested_key(request) -> str | None:
+    """The caller's `Idempotency-Key`, apart from the keys that the product gives its own jobs."""
+    key = request.headers.get("Idempotency-Key")
+    if key and len(key) > MAX_KEY_LENGTH - len("user:"):
+        raise ValidationError({"Idempotency-Key": ["It may hold at most 195 characters."]})
+    return f"user:{key}" if key else None
 
 
 class TenantMixin:
@@ -55,7 +63,7 @@ class TenantMixin:
             user_id=self.tenant.user_id,
             payload=payload,
             total=total,
-            idempotency_key=self.request.headers.get("Idempotency-Key") or None,
+            idempotency_key=requested_key(self.request),
         )
         return Response({"task_id": str(job.pk)})
 

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.encoding import iri_to_uri
 
 from apps.accounts.models import Account, Site
@@ -38,6 +39,7 @@ class PublishingRecord(TenantModel):
     fields = models.JSONField(default=dict, help_text="By field: kept, changed or dropped.")
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(default=timezone.now, help_text="Somebody worked on it last.")
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -48,7 +50,7 @@ class PublishingRecord(TenantModel):
         indexes = [
             models.Index(fields=["site", "-id"], name="publishing_record_site"),
             models.Index(
-                fields=["created_at"],
+                fields=["touched_at"],
                 name="publishing_record_open",
                 condition=Q(status__in=["pending", "publishing"]),
             ),

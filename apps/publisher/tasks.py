@@ -1,10 +1,11 @@
 import logging
+import time
 
 from celery import shared_task
 from django.db import OperationalError, transaction
 
 from apps.core.errors import AppError
-from apps.core.jobs import JobCancelled, JobRun, LeaseLost, TemporaryError
+from apps.core.jobs import GoOnLater, JobCancelled, JobRun, LeaseLost, TemporaryError
 from apps.core.models import Job
 from apps.core.queues import Queue
 from apps.notifications.services import notify
@@ -14,6 +15,8 @@ from apps.publisher.services.publishing import content_publish, records_fail
 from apps.publisher.services.wordpress import TargetFailed
 
 log = logging.getLogger(__name__)
+# A worker is killed after an hour: long jobs give it back before.
+SHIFT_SECONDS = 20 * 60
 
 
 @shared_task(queue=Queue.PUBLISH, acks_late=True, time_limit=60, expires=30)
@@ -34,9 +37,12 @@ def run_publish(run: JobRun) -> None:
     Where all failed the job has failed, with the first one's reason.
     """
     ids, target = run.payload["content_ids"], run.payload.get("target")
-    published, failed = [], []
+    published, failed, later = [], [], None
+    until = time.monotonic() + SHIFT_SECONDS
     for number, content_id in enumerate(ids):
         run.progress(number, len(ids), "Publishing")
+        if time.monotonic() > until:
+            raise GoOnLater  # what is done is found again by its reference
         try:
             result = content_publish(
                 account_id=run.account_id,
@@ -49,7 +55,10 @@ def run_publish(run: JobRun) -> None:
             raise
         except TargetFailed as error:
             if not error.permanent:
-                raise TemporaryError(error.message, retry_after=error.retry_after) from error
+                later = TemporaryError(error.message, retry_after=error.retry_after)
+                if error.target_down:
+                    raise later from error
+                continue  # one that must wait does not hold up the others
             failed.append({"content_id": content_id, "error": error.message})
         except AppError as error:
             failed.append({"content_id": content_id, "error": error.message})
@@ -59,6 +68,8 @@ def run_publish(run: JobRun) -> None:
             failed.append({"content_id": content_id, "error": sentence})
         else:
             published.append({"content_id": content_id, **result})
+    if later:
+        raise later
     run.progress(len(ids), len(ids), "", force=True)
     if not published:
         # Kept beside the error: what failed, and why.
@@ -80,7 +91,10 @@ def publish_failed(run: JobRun) -> None:
         account_id=run.account_id, content_id__in=ids, reference__in=[_reference(run, i) for i in ids]
     )
     records_fail(records=records, error=run.job.error)
-    _tell_failed(run, ids, run.job.error)
+    out = records.filter(status=PublishingRecord.Status.PUBLISHED)
+    published = set(out.values_list("content_id", flat=True))
+    if left := [i for i in ids if i not in published]:
+        _tell_failed(run, left, run.job.error)
 
 
 def _reference(run: JobRun, content_id: int) -> str:

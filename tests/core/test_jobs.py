@@ -132,6 +132,7 @@ def test_temporary_errors_are_tried_again_permanent_ones_not(alice):
     job = start(alice, "flaky")
     for _ in range(3):
         execute(job.pk)
+        Job.objects.filter(pk=job.pk, state="pending").update(run_after=timezone.now())
     job.refresh_from_db()
     assert (job.state, job.result, job.attempts) == ("succeeded", "third time", 3)
     other = start(alice, "refused")

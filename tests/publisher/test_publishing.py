@@ -167,7 +167,7 @@ def test_a_crash_in_the_middle_is_taken_up_again(content, monkeypatch, run_jobs)
     from apps.publisher.services.dispatch import publish_due
 
     assert publish_due() == 0
-    PublishingRecord.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    PublishingRecord.objects.update(touched_at=timezone.now() - timedelta(hours=1))
     assert publish_due() == 1 and publish_due() == 1  # the same job both times
     (job,) = run_jobs()
     assert job.state == "succeeded"

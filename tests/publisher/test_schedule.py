@@ -297,3 +297,20 @@ def test_finish_is_part_of_scheduling(content):
         publishing.content_schedule(account_id=content.account_id, content_id=content.pk, finish=finish)
     content.refresh_from_db()
     assert content.site_status == "not_published"
+
+
+def test_a_key_of_a_user_is_never_one_of_ours(alice, content):
+    """Whoever knows how a due article's job is named can not keep it from starting."""
+    content_schedule(
+        account_id=content.account_id, content_id=content.pk, at=timezone.now() + timedelta(hours=1)
+    )
+    Content.objects.update(scheduled_publish_at=(due := timezone.now() - timedelta(minutes=1)))
+    other = ApprovedContentFactory(site=alice.site)
+    answer = alice.client.post(
+        "/api/v1/publisher/publish/",
+        {"content_ids": [other.pk]},
+        headers={"Idempotency-Key": f"due:{content.pk}:{due.isoformat()}"},
+    )
+    assert answer.status_code == 200
+    assert publish_due() == 1
+    assert Content.objects.get(pk=content.pk).site_status == "publishing"

@@ -1,6 +1,8 @@
+import random
 import re
 
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
 from apps.writer.services.blocks import html_blocks
 from apps.writer.services.html import html_clean
@@ -42,6 +44,60 @@ def names(markup: str) -> list[str]:
 )
 def test_blocks(html, blocks):
     assert names(html_blocks(html)) == blocks
+
+
+def text(html: str) -> str:
+    body = LexborHTMLParser(f"<body>{html}</body>").body
+    return "".join(body.text(separator=" ").split())
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<ul><li>a</li><ul><li>b</li></ul></ul>",
+        "<ul>loose<li>a</li></ul>",
+        "<ul><li><p>a</p>b</li></ul>",
+        "<ul><li>a<ul><li>b</li></ul>c</li></ul>",
+        "<figure>text<img src='x'><figcaption>c</figcaption></figure>",
+        "<table><caption>only</caption></table>",
+        '<ol start="--5"><li>x</li></ol>',
+        "<pre><code>[gallery]</code></pre>",
+        "<blockquote>a<ul><li>b</li></ul></blockquote>",
+    ],
+)
+def test_no_text_is_lost(html):
+    assert text(html_blocks(html)) == text(html)
+    assert "[gallery]" not in html_blocks(html)
+
+
+def test_no_text_is_lost_in_any_nesting():
+    chance = random.Random(7)
+    tags = (
+        "p",
+        "ul",
+        "ol",
+        "li",
+        "blockquote",
+        "figure",
+        "figcaption",
+        "pre",
+        "code",
+        "h2",
+        "strong",
+        "table",
+        "td",
+    )
+
+    def tree(depth: int) -> str:
+        if depth == 0 or chance.random() < 0.3:
+            return f"w{chance.randrange(10_000)} "
+        tag = chance.choice(tags)
+        return f"<{tag}>{''.join(tree(depth - 1) for _ in range(chance.randint(1, 3)))}</{tag}>"
+
+    for _ in range(300):
+        html = html_clean("".join(tree(4) for _ in range(3)))
+        assert text(html_blocks(html)) == text(html), html
+        names(html_blocks(html))
 
 
 def test_a_picture_knows_its_medium():

@@ -11,7 +11,7 @@ from apps.billing.services.prices import price_of
 from apps.billing.services.reserved import credits_check
 from apps.core.models import Job
 from apps.core.serializers import CountSerializer, IdsSerializer, TaskIdSerializer
-from apps.core.viewsets import TenantViewSet
+from apps.core.viewsets import TenantViewSet, requested_key
 from apps.planner.filters import ClusterFilterSet
 from apps.planner.models import Cluster, Keyword
 from apps.planner.serializers import (
@@ -100,7 +100,7 @@ class ClusterViewSet(TenantViewSet):
 
     def _asked_before(self) -> bool:
         """Whether this `Idempotency-Key` has its job: then the answer is that job, whatever changed since."""
-        key = self.request.headers.get("Idempotency-Key")
+        key = requested_key(self.request)
         jobs = Job.objects.filter(account_id=self.tenant.account_id, idempotency_key=key)
         return bool(key) and jobs.exists()
 

@@ -21,7 +21,7 @@ from apps.core.csv_files import csv_lines
 from apps.core.models import Job
 from apps.core.renderers import EnvelopeRenderer
 from apps.core.serializers import CountSerializer, IdsSerializer, TaskIdSerializer
-from apps.core.viewsets import TenantViewSet
+from apps.core.viewsets import TenantViewSet, requested_key
 from apps.planner.filters import KeywordFilterSet
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile, preview, read_keywords
 from apps.planner.models import Keyword
@@ -142,7 +142,7 @@ class KeywordViewSet(TenantViewSet):
             read_keywords(file, name=file.name, country=country)
         except (UnreadableKeywordFile, CellError) as error:
             raise ValidationError({"file": [str(error)]}) from None
-        path = _path(file, self.tenant.account_id, request.headers.get("Idempotency-Key"))
+        path = _path(file, self.tenant.account_id, requested_key(request))
         payload = {
             "path": path,
             "name": file.name,

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.models import Account, Site
-from apps.core.errors import Conflict
+from apps.core.errors import AppError, Conflict
 from apps.core.jobs import job_start
 from apps.core.locks import Busy
 from apps.core.models import Job
@@ -19,8 +19,8 @@ from apps.writer.models import Content
 
 # A record that is open for longer has lost whoever worked on it.
 FORGOTTEN_AFTER = timedelta(minutes=15)
-# A site that is down is asked for about twenty minutes.
-MAX_ATTEMPTS = 10
+# A site that is down is asked for about twenty minutes: 2, 4, 8 … seconds between, at most 300.
+MAX_ATTEMPTS = 12
 log = logging.getLogger(__name__)
 
 
@@ -115,33 +115,47 @@ def publish_due(limit: int = 500) -> int:
             .order_by("scheduled_publish_at", "pk")[:limit]
         )
         connected = connected_sites({content.site_id for content in due})
-        for content in due:
-            reference = f"due:{content.pk}:{content.scheduled_publish_at.isoformat()}"
-            PublishingRecord.objects.get_or_create(
+        begun = [c.pk for c in due if _begin_due(c, is_connected=c.site_id in connected)]
+        Content.objects.filter(pk__in=begun).update(site_status=Content.SiteStatus.PUBLISHING)
+    forgotten = PublishingRecord.objects.filter(status__in=OPEN, touched_at__lt=now - FORGOTTEN_AFTER)
+    forgotten = list(forgotten.filter(account__status=Account.Status.ACTIVE).order_by("touched_at")[:limit])
+    for record in forgotten:
+        # The hour is part of the key, so that a job which was lost too is followed by another one.
+        _start_again(record, key=f"again:{record.pk}:{now:%Y%m%d%H}")
+    return len(begun) + len(forgotten)
+
+
+def _begin_due(content: Content, *, is_connected: bool) -> bool:
+    """The record and the job of one article. What is wrong with it must not keep the others from their time."""
+    reference = f"due:{content.pk}:{content.scheduled_publish_at.isoformat()}"
+    try:
+        with transaction.atomic():
+            record, _ = PublishingRecord.objects.get_or_create(
                 content=content,
                 reference=reference,
                 defaults={
                     "account_id": content.account_id,
                     "site_id": content.site_id,
-                    "target": Target.WORDPRESS if content.site_id in connected else Target.HOSTED,
+                    "target": Target.WORDPRESS if is_connected else Target.HOSTED,
                 },
             )
-            _start_again(content.account_id, content.pk, content.site_id, reference, key=reference)
-        Content.objects.filter(pk__in=[c.pk for c in due]).update(site_status=Content.SiteStatus.PUBLISHING)
-    forgotten = PublishingRecord.objects.filter(status__in=OPEN, created_at__lt=now - FORGOTTEN_AFTER)
-    forgotten = list(forgotten.filter(account__status=Account.Status.ACTIVE).order_by("created_at")[:limit])
-    for record in forgotten:
-        # The hour is part of the key, so that a job which was lost too is followed by another one.
-        key = f"again:{record.pk}:{now:%Y%m%d%H}"
-        _start_again(record.account_id, record.content_id, record.site_id, record.reference, key=key)
-    return len(due) + len(forgotten)
+            _start_again(record, key=reference)
+    except AppError:
+        log.exception("content %s is due and could not be begun", content.pk)
+        return False
+    return True
 
 
-def _start_again(account_id: int, content_id: int, site_id: int, reference: str, *, key: str) -> None:
-    payload = {"content_ids": [content_id], "site_ids": [site_id], "target": None, "reference": reference}
+def _start_again(record: PublishingRecord, *, key: str) -> None:
+    payload = {
+        "content_ids": [record.content_id],
+        "site_ids": [record.site_id],
+        "target": record.target,
+        "reference": record.reference,
+    }
     job_start(
         kind="content.publish",
-        account_id=account_id,
+        account_id=record.account_id,
         payload=payload,
         total=1,
         idempotency_key=key,

@@ -8,7 +8,7 @@ again after a crash under the same reference, and what nobody took up again is g
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -86,10 +86,12 @@ def content_publish(
             record_id = record.pk
             record.status = PublishingRecord.Status.PUBLISHING
             record.attempts += 1
-            record.save(update_fields=["status", "attempts"])
+            record.touched_at = timezone.now()
+            record.save(update_fields=["status", "attempts", "touched_at"])
             if content.status in PUBLISHABLE:
                 _set_site_status(content, Content.SiteStatus.PUBLISHING)
-        target = target_check(site=content.site, target=target)
+        # Asked again, it goes where it was asked to go the first time, whatever the site is connected to by now.
+        target = target_check(site=content.site, target=target or record.target)
         written = None
         if target == Target.WORDPRESS:
             _check_publishable(content)
@@ -108,7 +110,7 @@ def content_publish(
                 page, fields = page_write(content)
                 written = Written(str(page.pk), page.url, page.published_at, fields)
             content.status, content.site_status = Content.Status.PUBLISHED, Content.SiteStatus.PUBLISHED
-            content.external_id, content.external_url = written.external_id, written.url
+            content.external_id, content.external_url = written.external_id, written.url[:600]
             content.published_at, content.scheduled_publish_at = written.published_at, None
             content.save(update_fields=["status", "site_status", "external_id", "external_url", "published_at",
                                         "scheduled_publish_at"])  # fmt: skip
@@ -121,8 +123,8 @@ def content_publish(
             record.finished_at = timezone.now()
             record.save()
             return _finished(record, finish)
-    except (LeaseLost, JobCancelled, Busy):
-        raise  # the other execution goes on with the record
+    except (LeaseLost, JobCancelled, Busy, OperationalError, InterfaceError):
+        raise  # open: another execution, or the next try, goes on with the record
     except Exception as error:
         if record_id:
             _told_why(record_id, error)

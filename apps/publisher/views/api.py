@@ -28,7 +28,7 @@ from rest_framework.views import APIView
 from apps.core.filters import IdFilter, SiteFilterSet
 from apps.core.models import Job
 from apps.core.serializers import TaskIdSerializer
-from apps.core.viewsets import TenantMixin
+from apps.core.viewsets import TenantMixin, requested_key
 from apps.publisher.models import PublishingRecord, Target
 from apps.publisher.serializers import (
     DeploymentSerializer,
@@ -74,7 +74,7 @@ class PublishViewSet(TenantMixin, viewsets.GenericViewSet):
             content_ids=self.own_ids("content_ids", data["content_ids"]),
             target=data.get("target"),
             user_id=self.tenant.user_id,
-            idempotency_key=request.headers.get("Idempotency-Key") or None,
+            idempotency_key=requested_key(request),
         )
         return Response({"task_id": str(job.pk)})
 
@@ -136,7 +136,7 @@ class RecordViewSet(TenantMixin, mixins.CreateModelMixin, mixins.ListModelMixin,
     ordering_fields = ["created_at", "finished_at", "status"]
 
     def perform_create(self, serializer):
-        data, key = serializer.validated_data, self.request.headers.get("Idempotency-Key") or None
+        data, key = serializer.validated_data, requested_key(self.request)
         name = hashlib.sha256(key.encode()).hexdigest()[:32] if key else uuid.uuid4().hex
         serializer.instance = record_create(
             account_id=self.tenant.account_id,
@@ -229,7 +229,7 @@ class ContentScheduleViewSet(TenantMixin, viewsets.GenericViewSet):
             content_ids=[self.get_object().pk],
             target=Target.WORDPRESS,
             user_id=self.tenant.user_id,
-            idempotency_key=request.headers.get("Idempotency-Key") or None,
+            idempotency_key=requested_key(request),
         )
         return Response({"task_id": str(job.pk)})
 

@@ -4,6 +4,7 @@ A block is `<!-- wp:name {attributes} -->`, its HTML, `<!-- /wp:name -->`. The e
 it again would give other HTML, so what has no block of its own is kept as Custom HTML, which is never invalid.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -81,15 +82,16 @@ def _block(node: LexborNode, media: Mapping[str, int]) -> str:
         case "pre":
             code = node.css_first("code")
             if code is not None and (node.text() == code.text()):
-                return _wrapped(
-                    "code", None, f'<pre class="wp-block-code"><code>{code.inner_html}</code></pre>'
-                )
-            return _wrapped(
-                "preformatted", None, f'<pre class="wp-block-preformatted">{node.inner_html}</pre>'
-            )
+                return _wrapped("code", None, f'<pre class="wp-block-code"><code>{_code(code)}</code></pre>')
+            return _wrapped("preformatted", None, f'<pre class="wp-block-preformatted">{_code(node)}</pre>')
         case "hr":
             return _wrapped("separator", None, '<hr class="wp-block-separator has-alpha-channel-opacity"/>')
     raise _NoBlock(node.tag)
+
+
+def _code(node: LexborNode) -> str:
+    """As the editor saves it: a bracket is no shortcode."""
+    return (node.inner_html or "").replace("[", "&#91;")
 
 
 def _list(node: LexborNode) -> str:
@@ -98,24 +100,30 @@ def _list(node: LexborNode) -> str:
     if node.tag == "ol":
         attributes["ordered"] = True
         start = node.attributes.get("start") or ""
-        if start.isascii() and start.lstrip("-").isdigit():
+        with contextlib.suppress(ValueError):
             attributes["start"] = int(start)
             opening = f'<ol start="{int(start)}" class="wp-block-list">'
-    items = [_item(item) for item in node.iter() if item.tag == "li"]
+    children = [child for child in node.iter(include_text=True) if _outer(child).strip()]
+    if any(child.tag != "li" for child in children):
+        raise _NoBlock("a list that holds more than its items")
+    items = [_item(item) for item in children]
     return _wrapped("list", attributes or None, f"{opening}{''.join(items)}</{node.tag}>")
 
 
 def _item(node: LexborNode) -> str:
-    text, lists = [], []
+    text, lists, ended = [], [], False
     for child in node.iter(include_text=True):
         if child.tag in _LISTS:
             lists.append(_list(child))
         elif lists and _outer(child).strip():
             raise _NoBlock("text after an inner list")
         elif child.tag in INLINE:
+            text.append("<br>" if ended and _outer(child).strip() else "")
             text.append(_outer(child))
+            ended = ended and not _outer(child).strip()
         elif child.tag == "p":
             text.append(("<br>" if "".join(text).strip() else "") + (child.inner_html or "").strip())
+            ended = True
         else:
             raise _NoBlock(child.tag)
     return _wrapped("list-item", None, f"<li>{''.join(text).strip()}{''.join(lists)}</li>")
@@ -130,7 +138,7 @@ def _table(node: LexborNode, caption: str) -> str:
         if rows:
             sections.append(f"<{name}>{''.join(map(_row, rows))}</{name}>")
     if not sections:
-        return ""
+        raise _NoBlock("a table without rows")
     caption = f'<figcaption class="wp-element-caption">{caption}</figcaption>' if caption else ""
     html = f'<figure class="wp-block-table"><table>{"".join(sections)}</table>{caption}</figure>'
     # Said, as its default has changed between versions of the editor.
@@ -153,7 +161,9 @@ def _row(row: LexborNode) -> str:
 def _figure(node: LexborNode, media: Mapping[str, int]) -> str:
     caption_node = node.css_first("figcaption")
     caption = (caption_node.inner_html or "").strip() if caption_node is not None else ""
-    inside = [child for child in node.iter() if child.tag != "figcaption"]
+    inside = [
+        child for child in node.iter(include_text=True) if child.tag != "figcaption" and _outer(child).strip()
+    ]
     if len(inside) == 1 and inside[0].tag == "img":
         return _image(inside[0], caption, media)
     if len(inside) == 1 and inside[0].tag == "table":

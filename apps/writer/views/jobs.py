@@ -1,4 +1,5 @@
 from apps.core.models import Job
+from apps.core.viewsets import requested_key
 
 
 class RepeatableMixin:
@@ -6,8 +7,7 @@ class RepeatableMixin:
 
     def asked_before(self) -> bool:
         """Whether this `Idempotency-Key` has its job: then the answer is that job, whatever changed since."""
-        key = self.request.headers.get("Idempotency-Key")
+        key = requested_key(self.request)
         return (
-            bool(key)
-            and Job.objects.filter(account_id=self.tenant.account_id, idempotency_key=key[:200]).exists()
+            bool(key) and Job.objects.filter(account_id=self.tenant.account_id, idempotency_key=key).exists()
         )
