@@ -90,7 +90,7 @@ def make_world(name: str) -> World:
     add(PromptVersion, prompt_type="content", version=1, template=f"{{title}} {secret}")
     add(ContentSettings, key="publishing", values={"default_publish_status": secret})
     add(AuthorProfile, site=site, name=secret, bio=secret)
-    integration = add(
+    add(
         SiteIntegration,
         site=site,
         base_url=f"https://{secret}.example.com",
