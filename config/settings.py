@@ -295,8 +295,29 @@ SPECTACULAR_SETTINGS = {
         "JobStates": "apps.core.models.Job.State",
         "NotificationType": "apps.notifications.models.Notification.Type",
         "EntryKind": "apps.billing.models.CreditEntry.Kind",
+        "PriceUnit": "apps.billing.models.CreditPrice.Unit",
+        "InvoiceStatus": "apps.billing.models.Invoice.Status",
+        "InvoiceKind": "apps.billing.models.Invoice.Kind",
+        "InvoiceLineKind": "apps.billing.models.InvoiceLine.Kind",
+        "PaymentStatus": "apps.billing.models.Payment.Status",
+        "PaymentBy": "apps.billing.models.Payment.Method",
+        "PaymentMethodKind": "apps.billing.models.PaymentMethod.Kind",
     },
 }
+
+# --- Billing ------------------------------------------------------------------------------------------------------
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", "")
+STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", "")
+STRIPE_WEBHOOK_SECRETS = [s.strip() for s in env.str("STRIPE_WEBHOOK_SECRETS", "").split(",") if s.strip()]
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
+BANK_TRANSFER_DETAILS = env.str("BANK_TRANSFER_DETAILS", "")
+INVOICE_SELLER_NAME = env.str("INVOICE_SELLER_NAME", "Igny8")
+INVOICE_SELLER_ADDRESS = env.str("INVOICE_SELLER_ADDRESS", "")
+INVOICE_SELLER_TAX_ID = env.str("INVOICE_SELLER_TAX_ID", "")
+INVOICE_PREFIX = env.str("INVOICE_PREFIX", "INV")
+CREDIT_NOTE_PREFIX = env.str("CREDIT_NOTE_PREFIX", "CN")
+INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", 14)
+PAYMENT_GRACE_DAYS = env.int("PAYMENT_GRACE_DAYS", 7)
 
 # --- Jobs ---------------------------------------------------------------------------------------------------------
 JOB_LEASE_SECONDS = env.float("JOB_LEASE_SECONDS", 20)
@@ -317,6 +338,16 @@ JOB_KINDS: dict[str, dict] = {
     "mail.send": {
         "run": "apps.accounts.tasks.run_mail",
         "on_failed": "apps.accounts.tasks.mail_failed",
+        "queue": "default",
+    },
+    "billing.stripe_event": {
+        "run": "apps.billing.tasks.run_stripe_event",
+        "on_failed": "apps.billing.tasks.stripe_event_failed",
+        "queue": "default",
+    },
+    "billing.autopay": {
+        "run": "apps.billing.tasks.run_autopay",
+        "on_failed": "apps.billing.tasks.autopay_failed",
         "queue": "default",
     },
     "keywords.upload": {
@@ -399,6 +430,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 CELERY_BEAT_SCHEDULE = {
     "jobs-sweep": {"task": "apps.core.tasks.sweep_jobs", "schedule": JOB_SWEEP_SECONDS},
     "credits-sweep": {"task": "apps.billing.tasks.sweep_holds", "schedule": 60.0},
+    "payments-tidy": {"task": "apps.billing.tasks.tidy_payments", "schedule": 3600.0},
+    "plans-renew": {"task": "apps.billing.tasks.renew_plans", "schedule": 300.0},
     "sessions-forget": {
         "task": "apps.accounts.tasks.forget_sessions",
         "schedule": crontab(minute=41, hour=3),

@@ -11,6 +11,8 @@ handler404 = "apps.core.errors.handler404"
 handler500 = "apps.core.errors.handler500"
 
 api = [
+    path("account/", include("apps.billing.account_urls")),
+    path("admin/", include("apps.billing.staff_urls")),
     path("account/", include("apps.accounts.account_urls")),
     path("admin/", include("apps.accounts.staff_urls")),
     path("auth/", include("apps.accounts.urls")),

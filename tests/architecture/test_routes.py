@@ -12,6 +12,14 @@ from tests.architecture.routes import routes, shape, wanted
 # Routes that are wanted and not built yet; whoever builds one takes it off.
 LATER = Path(__file__).with_name("routes_later.txt")
 EXTRA = {
+    "GET /api/v1/admin/billing/{}/proof/": "staff look at what they approve",
+    "GET /api/v1/admin/credit-costs/history/": "who set which price, and when",
+    "GET /api/v1/billing/plan/": "what a change of plan would cost, before it is made",
+    "GET /api/v1/billing/usage/export/": "what was filtered, as CSV",
+    "POST /api/v1/admin/credit-costs/": "saves what the GET shows",
+    "POST /api/v1/billing/invoices/{}/pay/": "an invoice of a plan is paid too, and one that was left is taken up",
+    "POST /api/v1/billing/plan/": "upgrade and downgrade",
+    "POST /api/v1/billing/webhooks/stripe/": "Stripe calls it",
     "POST /api/v1/account/team/accept/": "the link of an invitation",
     "GET /api/v1/account/team/invitations/": "whom the account waits for",
     "DELETE /api/v1/account/team/invitations/{}/": "an invitation to the wrong address",

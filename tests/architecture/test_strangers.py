@@ -10,6 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.models import ApiKey, Sector, Site, User
 from apps.automation.models import Run
+from apps.billing.models import Invoice
 from apps.core.models import Job
 from apps.notifications.models import Notification
 from apps.planner.models import Cluster, ContentIdea, Keyword
@@ -40,6 +41,7 @@ NAMES = {
     "image_id": Image,
     "run_id": Run,
     "key_id": ApiKey,
+    "invoice_id": Invoice,
     "user": User,
     "user_id": User,
     "hand_over_to": User,

@@ -8,7 +8,18 @@ from django.utils import timezone
 
 from apps.accounts.models import ApiKey, Invitation, LimitCounter, SiteAccess, Subscription
 from apps.automation.models import Run, RunItem, RunLog, RunStage
-from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLot, CreditUsage
+from apps.billing.models import (
+    CreditBalance,
+    CreditEntry,
+    CreditHold,
+    CreditLot,
+    CreditUsage,
+    Invoice,
+    InvoiceLine,
+    Payment,
+    PaymentMethod,
+    StripeCustomer,
+)
 from apps.core.models import Job
 from apps.integration.models import SiteIntegration, SiteSettings
 from apps.intelligence.models import PromptVersion, ProviderSettings
@@ -85,6 +96,20 @@ def make_world(name: str) -> World:
         CreditHold, reference=secret, amount=1, operation="idea", expires_at=now + timezone.timedelta(hours=1)
     )
     add(CreditUsage, operation="idea", reference=secret, site=site, model=secret)
+    invoice = add(
+        Invoice,
+        status="open",
+        number=secret,
+        reference=secret,
+        currency="USD",
+        subtotal=9,
+        total=9,
+        note=secret,
+    )
+    add(InvoiceLine, invoice=invoice, kind="package", description=secret, unit_price=9, amount=9, credits=9)
+    add(Payment, invoice=invoice, method="manual", amount=9, currency="USD", reference=secret)
+    add(PaymentMethod, kind="card", stripe_id=secret, last4="4242")
+    add(StripeCustomer, customer_id=secret)
     add(SiteSettings, site=site)
     add(ProviderSettings, kind="openai", api_key=f"key-{secret}", model=secret)
     add(PromptVersion, prompt_type="content", version=1, template=f"{{title}} {secret}")

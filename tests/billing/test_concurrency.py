@@ -16,6 +16,7 @@ from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLo
 from apps.billing.services.ledger import (
     AlreadySettled,
     InsufficientCredits,
+    Superseded,
     credits_adjust,
     credits_balance,
     credits_charge,
@@ -94,7 +95,7 @@ def test_the_same_reference_from_eight(inside):
         return at_once(8, run)
 
     results = of(lambda: credits_reserve(amount=30, operation="content", **name))
-    only(results)
+    assert sorted(results) == list(range(1, 9))
     assert books(account) == 70
     only(of(lambda: credits_release(**name)))
     assert books(account) == 100
@@ -112,7 +113,7 @@ def test_the_same_reference_from_eight(inside):
     assert sorted(granted) == [False] * 7 + [True]
     assert of(lambda: credits_adjust(amount=-5, note="", account_id=account.pk, reference="a")) == [-5] * 8
     assert books(account) == 75
-    assert list(CreditHold.objects.values_list("attempt", "state")) == [(2, "settled")]
+    assert list(CreditHold.objects.values_list("attempt", "state")) == [(16, "settled")]
 
 
 def test_a_months_credits_come_once_when_eight_look_at_once():
@@ -138,6 +139,25 @@ def test_settle_and_release_race_for_one_hold():
         books(account)
     # Whoever came first: the work was done and is paid, out of the reserve or of what is available.
     assert books(account) == 1000 - 10 * 4
+
+
+def test_of_eight_executions_of_one_work_only_the_last_settles():
+    account = account_with(1000)
+    for n in range(5):
+        name = {"account_id": account.pk, "reference": f"job:{n}"}
+
+        def execute(i, name=name):
+            attempt = credits_reserve(amount=10, operation="content", **name)
+            if i % 2:
+                credits_release(attempt=attempt, **name)
+                return None
+            return credits_settle(used=4, attempt=attempt, **name)
+
+        results = at_once(8, execute)
+        only(results, AlreadySettled, Superseded)
+        books(account)
+        assert sum(r == 4 for r in results) <= 1
+        assert CreditUsage.objects.filter(reference=f"job:{n}").count() == sum(r == 4 for r in results)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -12,6 +12,7 @@ from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditUs
 from apps.billing.services.ledger import (
     AlreadySettled,
     InsufficientCredits,
+    Superseded,
     Usage,
     credits_adjust,
     credits_balance,
@@ -41,8 +42,10 @@ def balance(account) -> tuple[int, int]:
     return found["balance"], found["held"]
 
 
-def reserve(account, amount=10, reference="job:1:1", **more):
-    credits_reserve(account_id=account.pk, amount=amount, operation="content", reference=reference, **more)
+def reserve(account, amount=10, reference="job:1:1", **more) -> int:
+    return credits_reserve(
+        account_id=account.pk, amount=amount, operation="content", reference=reference, **more
+    )
 
 
 def settle(account, used, reference="job:1:1", **usage):
@@ -121,6 +124,31 @@ def test_release_gives_all_back_and_a_new_reserve_is_a_new_attempt():
         CreditEntry.objects.exclude(kind="grant").order_by("pk").values_list("reference", flat=True)
     )
     assert references == ["job:1:1#1", "job:1:1#1", "job:1:1#2", "job:1:1#2"]
+
+
+def test_who_was_superseded_neither_releases_nor_settles():
+    account = account_with(100)
+    name = {"account_id": account.pk, "reference": "job:1:1"}
+    first = reserve(account, 30)
+    second = reserve(account, 30)
+    assert (first, second) == (1, 2) and balance(account) == (70, 30)
+    credits_release(attempt=first, **name)
+    assert balance(account) == (70, 30)
+    with pytest.raises(Superseded):
+        credits_settle(used=5, attempt=first, **name)
+    assert credits_settle(used=20, attempt=second, **name) == 20
+    with pytest.raises(AlreadySettled):
+        credits_settle(used=5, attempt=first, **name)
+    assert credits_settle(used=5, attempt=second, **name) == 20
+    assert balance(account) == (80, 0)
+
+
+def test_what_the_sweep_took_is_still_paid_by_its_own_attempt():
+    account = account_with(100)
+    attempt = reserve(account, 30, ttl=timedelta(seconds=-1))
+    assert sweep_holds() == 1 and balance(account) == (100, 0)
+    assert credits_settle(account_id=account.pk, reference="job:1:1", used=20, attempt=attempt) == 20
+    assert balance(account) == (80, 0)
 
 
 def test_release_of_nothing_does_nothing():

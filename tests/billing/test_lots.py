@@ -155,6 +155,18 @@ def test_a_release_fills_the_lot_it_was_taken_from_while_that_lives(clock):
     assert lots(account) == {"soon": 10, "never": 10}
 
 
+def test_a_release_that_fills_several_lots_takes_from_none(clock):
+    account = account_with(0)
+    for name, days in (("first", 5), ("second", 6), ("third", 7), ("never", None)):
+        grant(account, 10, name, days)
+    credits_reserve(account_id=account.pk, amount=38, operation="content", reference="job")
+    assert lots(account) == {"first": 0, "second": 0, "third": 0, "never": 2}
+    charge(account, 1, "a")
+    credits_release(account_id=account.pk, reference="job")
+    assert lots(account) == {"first": 9, "second": 10, "third": 10, "never": 10}
+    assert not CreditLot.objects.filter(kind="returned").exists()
+
+
 def test_a_new_plan_brings_its_credits_when_somebody_looks_or_is_short(clock):
     account = on_plan(10)
     assert balance(account) == 10

@@ -2,7 +2,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from apps.accounts.models import Account
-from apps.billing.models import CreditPrice, CreditUsage
+from apps.billing.models import CreditPackage, CreditPrice, CreditUsage
 from apps.billing.services.ledger import credits_grant
 from tests.factories.accounts import AccountFactory, PlanFactory
 
@@ -37,3 +37,14 @@ class CreditUsageFactory(DjangoModelFactory):
     cost = "0.010000"
     credits = 3
     reference = factory.Sequence(lambda n: f"usage:{n}")
+
+
+class CreditPackageFactory(DjangoModelFactory):
+    class Meta:
+        model = CreditPackage
+
+    name = factory.Sequence(lambda n: f"Package {n}")
+    slug = factory.Sequence(lambda n: f"package-{n}")
+    credits = 5000
+    price = "49.00"
+    currency = "EUR"

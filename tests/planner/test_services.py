@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import LimitCounter
 from apps.billing.models import CreditEntry, CreditHold, CreditUsage
-from apps.billing.services.ledger import AlreadySettled, InsufficientCredits, credits_balance
+from apps.billing.services.ledger import AlreadySettled, InsufficientCredits, credits_balance, credits_reserve
 from apps.core.errors import Conflict, NotFound
 from apps.core.jobs import LeaseLost
 from apps.planner.models import Cluster, ContentIdea, Keyword
@@ -230,15 +230,21 @@ def test_clustering_that_does_not_end_stores_nothing_and_gives_back(alice):
         build(alice)
 
 
-def test_lost_lease_leaves_the_hold_to_the_one_who_took_over(alice):
+@pytest.mark.parametrize("followed", [False, True])
+def test_lost_lease_leaves_the_hold_to_the_one_who_took_over(alice, followed):
     keywords(alice, COFFEE)
 
     def lost(result):
         raise LeaseLost
 
+    def take_over(*progress):
+        if followed:
+            credits_reserve(account_id=alice.account.pk, amount=1, operation="clustering", reference="r1")
+
     with pytest.raises(LeaseLost):
-        build(alice, finish=lost)
-    assert CreditHold.objects.get().state == "held" and not Cluster.objects.exists()
+        build(alice, "r1", finish=lost, progress=take_over)
+    assert CreditHold.objects.get().state == ("held" if followed else "released")
+    assert not Cluster.objects.exists()
 
 
 def test_clustering_costs_the_same_statements_for_few_and_many(alice):

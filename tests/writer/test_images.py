@@ -12,6 +12,7 @@ from apps.accounts.services.keys import api_key_create
 from apps.billing.models import CreditHold, CreditPrice, CreditUsage
 from apps.billing.services.ledger import credits_balance
 from apps.core import jobs
+from apps.core.jobs import LeaseLost
 from apps.core.models import Job
 from apps.integration.models import SiteSettings
 from apps.intelligence.clients.base import BadAnswer, ImageAnswer, ProviderUnavailable
@@ -210,16 +211,18 @@ def test_many_threads_for_one_image_charge_once(alice):
     image = ImageFactory(content=ContentFactory(site=alice.site))
     before = available(alice)
 
-    def make(_: int) -> int:
+    def make(_: int) -> int | str:
         try:
-            return image_generate(account_id=alice.account.pk, image_id=image.pk, reference="same")[
-                "image_id"
-            ]
+            made = image_generate(account_id=alice.account.pk, image_id=image.pk, reference="same")
+            return made["image_id"]
+        except LeaseLost:
+            return "left to the one that came later"
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(make, range(4))) == {image.pk}
+        answers = set(pool.map(make, range(4)))
+    assert image.pk in answers and answers <= {image.pk, "left to the one that came later"}
     assert before - available(alice) == 5
     image.refresh_from_db()
     assert files() == [image.file.name]

@@ -86,6 +86,19 @@ class Subscription(TenantModel):
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT)
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     anchor = models.DateTimeField(default=timezone.now)
+    paid_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Periods from here on are to be paid first; empty: nothing is to be paid.",
+    )
+    next_plan = models.ForeignKey(
+        Plan,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What it becomes at the end of what is paid.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

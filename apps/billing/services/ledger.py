@@ -34,6 +34,7 @@ from apps.billing.services.statements import (
     spend_locked,
 )
 from apps.core.errors import AppError
+from apps.core.jobs import LeaseLost
 
 MAX_CREDITS = 2**31 - 1
 
@@ -52,6 +53,10 @@ class InsufficientCredits(AppError):
 
 class AlreadySettled(Exception):
     """The work of this reference was done, stored and paid before. Callers take it for done."""
+
+
+class Superseded(LeaseLost):
+    """Another execution reserved under the same reference since: the work, and its hold, are its own now."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,12 @@ def credits_reserve(
     reference: str,
     user_id: int | None = None,
     ttl: timedelta = timedelta(hours=2),
-) -> None:
+) -> int:
     """Sets `amount` credits aside under `reference`, until they are settled, released, or `ttl` has passed.
 
-    Again while they are held: nothing but a new `ttl`. After a release: they are reserved anew. Raises
-    AlreadySettled when this reference was settled, InsufficientCredits when the credits are short.
+    Returns the attempt, which names this caller's turn: settle and release with it. Again while they are held
+    nothing moves, but the hold passes to the new caller, with a new `ttl`. After a release they are reserved
+    anew. Raises AlreadySettled when this reference was settled, InsufficientCredits when the credits are short.
     """
     now = timezone.now()
     values = {
@@ -101,28 +107,34 @@ def credits_reserve(
         "expires_at": now + ttl,
         "now": now,
     }
-    if spend_in_passing(RESERVE, values):
-        return
+    if row := spend_in_passing(RESERVE, values):
+        return row[2]
     with transaction.atomic():
         balance = balance_lock(account_id=account_id, now=now)
         hold = CreditHold.objects.filter(account_id=account_id, reference=reference).first()
         if hold is not None and hold.state == CreditHold.State.SETTLED:
             raise AlreadySettled(reference)
         if hold is not None and hold.state == CreditHold.State.HELD:
-            CreditHold.objects.filter(pk=hold.pk).update(expires_at=Greatest(F("expires_at"), now + ttl))
-            return
-        spent = spend_locked(RESERVE, values, balance)
-    if not spent:
+            CreditHold.objects.filter(pk=hold.pk).update(
+                attempt=hold.attempt + 1, expires_at=Greatest(F("expires_at"), now + ttl)
+            )
+            return hold.attempt + 1
+        row = spend_locked(RESERVE, values, balance)
+    if row is None:
         raise InsufficientCredits(amount, balance.balance)
+    return row[2]
 
 
-def credits_settle(*, account_id: int, reference: str, used: int, usage: Usage | None = None) -> int:
+def credits_settle(
+    *, account_id: int, reference: str, used: int, usage: Usage | None = None, attempt: int | None = None
+) -> int:
     """Ends a reserve with what was `used`; the rest goes back. Returns the credits taken. Twice does nothing.
 
     What was used beyond the reserve is taken from what is available; what lies beyond that is recorded as our
     loss. Of a reserve that was released meanwhile (the sweep took it for abandoned) all is taken from what is
-    available. Call it in the transaction that stores the work. Raises LookupError for a reference that was
-    never reserved.
+    available. Call it in the transaction that stores the work, with the `attempt` of the reserve: where another
+    one followed it, it raises AlreadySettled when that one's work is stored, Superseded while it goes on. Raises
+    LookupError for a reference that was never reserved.
     """
     now = timezone.now()
     used = _whole(used)
@@ -132,6 +144,8 @@ def credits_settle(*, account_id: int, reference: str, used: int, usage: Usage |
         hold = CreditHold.objects.filter(account_id=account_id, reference=reference).first()
         if hold is None:
             raise LookupError(f"nothing was reserved as {reference}")
+        if attempt not in (None, hold.attempt):
+            raise (AlreadySettled if hold.state == CreditHold.State.SETTLED else Superseded)(reference)
         if hold.state == CreditHold.State.SETTLED:
             return CreditUsage.objects.get(account_id=account_id, reference=reference).credits
         reserved = hold.amount if hold.state == CreditHold.State.HELD else 0
@@ -158,9 +172,13 @@ def credits_settle(*, account_id: int, reference: str, used: int, usage: Usage |
     return taken
 
 
-def credits_release(*, account_id: int, reference: str) -> None:
-    """Gives a reserve back. Twice, after a settle, or of what was never reserved: nothing."""
-    _release(account_id, CreditHold.objects.filter(account_id=account_id, reference=reference))
+def credits_release(*, account_id: int, reference: str, attempt: int | None = None) -> None:
+    """Gives a reserve back. Twice, after a settle, or of what was never reserved: nothing.
+
+    With the `attempt` of the reserve also nothing when another one followed it: the hold is that one's.
+    """
+    rows = CreditHold.objects.filter(account_id=account_id, reference=reference)
+    _release(account_id, rows if attempt is None else rows.filter(attempt=attempt))
 
 
 def sweep_holds(*, limit: int = 500) -> int:
@@ -202,8 +220,8 @@ def credits_charge(
         balance = balance_lock(account_id=account_id, now=now)
         if CreditEntry.objects.filter(account_id=account_id, reference=reference, kind="charge").exists():
             return False
-        spent = spend_locked(statement, values, balance)
-    if not spent:
+        row = spend_locked(statement, values, balance)
+    if row is None:
         raise InsufficientCredits(amount, balance.balance)
     return True
 

@@ -161,18 +161,17 @@ def _fold(balance: CreditBalance) -> list[CreditLot]:
         )
     )
     spent = sum(lot.remaining for lot in lots) - balance.balance
-    returned = max(0, -spent)
-    changed = []
+    left, changed = abs(spent), []
     for lot in lots if spent > 0 else reversed(lots):
-        step = min(spent, lot.remaining) if spent > 0 else -min(returned, lot.amount - lot.remaining)
-        if step:
-            lot.remaining -= step
-            spent, returned = max(0, spent - step), returned + min(0, step)
-            changed.append(lot)
-        if not spent and not returned:
+        if not left:
             break
+        step = min(left, lot.remaining if spent > 0 else lot.amount - lot.remaining)
+        if step:
+            lot.remaining += -step if spent > 0 else step
+            left -= step
+            changed.append(lot)
     CreditLot.objects.bulk_update(changed, ["remaining"])
-    if returned:
+    if left:  # given back, and there is no room for it in the lots that live
         newest = (
             CreditEntry.objects.filter(account_id=balance.account_id).values_list("pk", flat=True).first()
         )
@@ -180,8 +179,8 @@ def _fold(balance: CreditBalance) -> list[CreditLot]:
             CreditLot.objects.create(
                 account_id=balance.account_id,
                 kind=CreditLot.Kind.RETURNED,
-                amount=returned,
-                remaining=returned,
+                amount=left,
+                remaining=left,
                 reference=f"returned:{newest}",
             )
         )
@@ -215,7 +214,8 @@ def _plan_reference(start: datetime) -> str:
 def _periods_due(subscription: Subscription, now: datetime) -> Iterator[tuple[datetime, datetime]]:
     """The periods whose credits were not granted yet: that of `now`; where credits roll over, all before it.
 
-    So the credits of a month do not depend on whether somebody looked in that month.
+    So the credits of a month do not depend on whether somebody looked in that month. A month that is to be paid
+    first brings none before it is.
     """
     if not subscription.plan.monthly_credits:
         return
@@ -229,7 +229,8 @@ def _periods_due(subscription: Subscription, now: datetime) -> Iterator[tuple[da
     period = current
     if subscription.plan.rolls_over:
         period = min(current, subscription.period_at(max(subscription.anchor, subscription.created_at)))
-    while period[0] <= current[0]:
+    paid_until = subscription.paid_until
+    while period[0] <= current[0] and (paid_until is None or period[0] < paid_until):
         if _plan_reference(period[0]) > newest:
             yield period
         period = subscription.period_at(period[1])

@@ -2,9 +2,10 @@
 
 from decimal import ROUND_CEILING, Decimal
 
+from django.db import transaction
 from django.db.models import Q
 
-from apps.billing.models import CreditPrice, Operation
+from apps.billing.models import CreditPrice, CreditPriceChange, Operation
 
 Unit = CreditPrice.Unit
 DEFAULTS: dict[str, tuple[str, Decimal]] = {
@@ -53,3 +54,55 @@ def price_of(
     if not credits or not anything:
         return 0
     return max(1, int((quantity * credits).to_integral_value(ROUND_CEILING)))
+
+
+def prices_list() -> list[dict]:
+    """Every price that holds: {operation, model, unit, credits, is_default, updated_at}, by operation."""
+    rows = {(row.operation, row.model): row for row in CreditPrice.objects.all()}
+    found = [
+        {
+            "operation": row.operation,
+            "model": row.model,
+            "unit": row.unit,
+            "credits": row.credits,
+            "is_default": False,
+            "updated_at": row.updated_at,
+        }
+        for row in rows.values()
+    ]
+    for operation, (unit, credits) in DEFAULTS.items():
+        if (operation, "") not in rows:
+            found.append(
+                {
+                    "operation": operation.value,
+                    "model": "",
+                    "unit": unit,
+                    "credits": credits,
+                    "is_default": True,
+                    "updated_at": None,
+                }
+            )
+    return sorted(found, key=lambda price: (price["operation"], price["model"]))
+
+
+def price_set(
+    *, operation: str, credits: Decimal | None, unit: str = "", model: str = "", user_id: int | None = None
+) -> None:
+    """Sets a price, or with None takes staff's away; what changes is written down. Running work keeps its own."""
+    with transaction.atomic():
+        key = {"operation": operation, "model": model}
+        row = CreditPrice.objects.select_for_update().filter(**key).first()
+        if (row is None) == (credits is None) and (row is None or (row.unit, row.credits) == (unit, credits)):
+            return
+        if credits is None:
+            row.delete()
+        else:
+            CreditPrice.objects.update_or_create(**key, defaults={"unit": unit, "credits": credits})
+        CreditPriceChange.objects.create(
+            **key,
+            unit=unit or (row.unit if row else ""),
+            credits=credits,
+            old_unit=row.unit if row else "",
+            old_credits=row.credits if row else None,
+            user_id=user_id,
+        )

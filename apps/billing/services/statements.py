@@ -41,39 +41,41 @@ RESERVE = f"""WITH {SPENT}, hold AS (
   ON CONFLICT (account_id, reference) DO UPDATE SET attempt = h.attempt + 1, amount = EXCLUDED.amount,
     operation = EXCLUDED.operation, state = 'held', expires_at = EXCLUDED.expires_at
   WHERE h.state = 'released'
-  RETURNING h.reference || '#' || h.attempt AS entry_reference
+  RETURNING h.reference || '#' || h.attempt AS entry_reference, h.attempt
 )
 {ENTRY} SELECT %(account_id)s, -%(amount)s, balance, 'reserve', (SELECT entry_reference FROM hold),
   %(operation)s, '', %(user_id)s, %(now)s FROM spent
-RETURNING id, balance_after"""  # noqa: S608 (constants of this file)
+RETURNING id, balance_after, (SELECT attempt FROM hold)"""  # noqa: S608 (constants of this file)
 
 
-def spend_in_passing(statement: str, values: dict) -> bool:
-    """Does it if nothing stands against it. False: it changed nothing, do it under the lock.
+def spend_in_passing(statement: str, values: dict) -> tuple | None:
+    """Does it if nothing stands against it: the entry's id, the balance, a reserve's attempt.
+
+    None: it changed nothing, do it under the lock.
 
     Inside a transaction it does not even try: a refusal by a constraint would end the caller's transaction.
     """
     if connection.in_atomic_block:
-        return False
+        return None
     try:
         connection.ensure_connection()
         with connection.wrap_database_errors:
-            return prepared_row(statement.format(condition=IN_PASSING), values) is not None
+            return prepared_row(statement.format(condition=IN_PASSING), values)
     except IntegrityError:
-        return False
+        return None
 
 
-def spend_locked(statement: str, values: dict, balance: CreditBalance) -> bool:
-    """Does it on a locked balance whose holds and entries were looked at. False when the credits are short.
+def spend_locked(statement: str, values: dict, balance: CreditBalance) -> tuple | None:
+    """Does it on a locked balance whose holds and entries were looked at. None when the credits are short.
 
     Before it says so, it looks whether the account's plan has changed and brought credits.
     """
     if balance.balance < values["amount"]:
         catch_up(balance, values["now"])
     if balance.balance < values["amount"]:
-        return False
+        return None
     with connection.cursor() as cursor:
         cursor.execute(statement.format(condition=""), values)
-        entry_id, after = cursor.fetchone()
-    crossings_tell(account_id=balance.account_id, before=balance.balance, after=after, entry_id=entry_id)
-    return True
+        row = cursor.fetchone()
+    crossings_tell(account_id=balance.account_id, before=balance.balance, after=row[1], entry_id=row[0])
+    return row

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0005_telegram'),
+        ('accounts', '0006_telegram'),
         ('notifications', '0002_sites_and_preferences'),
     ]
 

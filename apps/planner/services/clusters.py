@@ -10,11 +10,11 @@ from django.utils import timezone
 from apps.accounts.models import Site
 from apps.billing.services.ledger import Usage, credits_settle
 from apps.billing.services.prices import price_of
+from apps.billing.services.reserved import reserved
 from apps.core.errors import NotFound
 from apps.planner.clustering import cluster_keywords, join_keywords
 from apps.planner.models import Cluster, Keyword
 from apps.planner.services.naming import names_of
-from apps.planner.services.paid import reserved
 
 MOVE = """
 UPDATE planner_keyword k SET cluster_id = c.id, updated_at = %(now)s,
@@ -86,7 +86,7 @@ def clusters_build(
         operation="clustering",
         reference=reference,
         user_id=user_id,
-    ):
+    ) as attempt:
         groups = _groups(site_id, keywords, granularity, progress)
         usage = names_of(account_id=account_id, groups=[group for group in groups if group.samples])
         with transaction.atomic():
@@ -95,6 +95,7 @@ def clusters_build(
             result["credits"] = credits_settle(
                 account_id=account_id,
                 reference=reference,
+                attempt=attempt,
                 used=price_of(operation="clustering", items=done) if done else 0,
                 usage=Usage(
                     **usage,

@@ -10,11 +10,11 @@ from django.db.models.functions import Lower
 from apps.accounts.models import Site
 from apps.billing.services.ledger import Usage, credits_settle
 from apps.billing.services.prices import price_of
+from apps.billing.services.reserved import reserved
 from apps.core.errors import Conflict, NotFound
 from apps.intelligence.services import TextResult, text_call
 from apps.planner.keyword_files import keyword_key
 from apps.planner.models import Cluster, ContentIdea, Keyword
-from apps.planner.services.paid import reserved
 
 KEYWORDS_SHOWN = 100
 TITLES_SHOWN = 60
@@ -48,7 +48,7 @@ def ideas_generate(
         operation="idea",
         reference=reference,
         user_id=user_id,
-    ):
+    ) as attempt:
         answer = text_call(
             function="ideas",
             inputs={
@@ -68,6 +68,7 @@ def ideas_generate(
             used = credits_settle(
                 account_id=account_id,
                 reference=reference,
+                attempt=attempt,
                 used=price_of(operation="idea", items=len(ids)) if ids else 0,
                 usage=Usage(
                     provider=answer.provider,

@@ -8,6 +8,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from apps.billing.services.prices import price_of
+from apps.billing.services.reserved import credits_check
 from apps.core.models import Job
 from apps.core.serializers import CountSerializer, IdsSerializer, TaskIdSerializer
 from apps.core.viewsets import TenantViewSet
@@ -21,7 +22,6 @@ from apps.planner.serializers import (
 )
 from apps.planner.services.bulk import bulk_update
 from apps.planner.services.clusters import clusters_delete, keywords_to_cluster
-from apps.planner.services.paid import credits_check
 
 FIGURES = {
     # A cluster has keywords or clusters under it, never both, so that the two joins multiply nothing.

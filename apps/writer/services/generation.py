@@ -12,11 +12,10 @@ from apps.billing.services.ledger import (
     InsufficientCredits,
     Usage,
     credits_balance,
-    credits_release,
-    credits_reserve,
     credits_settle,
 )
 from apps.billing.services.prices import price_of
+from apps.billing.services.reserved import reserved
 from apps.core.errors import AppError, Conflict, NotFound
 from apps.core.jobs import JobCancelled, LeaseLost
 from apps.intelligence.services import TextResult, UpstreamFailed, model_choose, text_call
@@ -83,7 +82,7 @@ def content_generate(
     if task is None:
         raise NotFound(f"Task {task_id} does not exist any more.")
     try:
-        credits_reserve(
+        with reserved(
             account_id=account_id,
             amount=_estimate(
                 task.word_count, model_choose(kind="text", account_id=account_id, testing=testing).model
@@ -91,20 +90,23 @@ def content_generate(
             operation="content",
             reference=reference,
             user_id=user_id,
-        )
+        ) as attempt:
+            return _write(task, reference, attempt, testing, user_id, run_id, finish)
     except AlreadySettled:
         return _stored(account_id, task_id, reference)
+
+
+def _write(task: Task, reference: str, attempt: int, testing: bool, user_id, run_id, finish) -> dict:
     try:
-        _check_limit(account_id)
+        _check_limit(task.account_id)
         _begin(task, reference)
-        answer = text_call(function="content", inputs=_inputs(task), account_id=account_id, testing=testing)
+        inputs = _inputs(task)
+        answer = text_call(function="content", inputs=inputs, account_id=task.account_id, testing=testing)
         content = _content_of(task, answer, user_id)
-        return _store(content, answer, reference, user_id, run_id, finish)
+        return _store(content, answer, reference, attempt, user_id, run_id, finish)
     except LeaseLost:
-        # Another execution works on it under the same reference: the credits and the task are its own now.
-        raise
+        raise  # another execution works on it under the same reference: the task is its own now
     except BaseException as error:
-        credits_release(account_id=account_id, reference=reference)
         _give_up(task, reference, error)
         raise
 
@@ -220,7 +222,7 @@ def _content_of(task: Task, answer: TextResult, user_id: int | None) -> Content:
     )
 
 
-def _store(content, answer, reference, user_id, run_id, finish) -> dict:
+def _store(content, answer, reference, attempt, user_id, run_id, finish) -> dict:
     """The article, its task and idea, the credits and the caller's own end of it: all or nothing."""
     task_id, account_id = content.task_id, content.account_id
     with transaction.atomic():
@@ -237,6 +239,7 @@ def _store(content, answer, reference, user_id, run_id, finish) -> dict:
         credits = credits_settle(
             account_id=account_id,
             reference=reference,
+            attempt=attempt,
             used=price_of(
                 operation="content",
                 words=content.word_count,

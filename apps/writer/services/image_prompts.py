@@ -5,16 +5,10 @@ from collections.abc import Callable
 from django.db import transaction
 
 from apps.accounts.models import Site
-from apps.billing.services.ledger import (
-    AlreadySettled,
-    Usage,
-    credits_release,
-    credits_reserve,
-    credits_settle,
-)
+from apps.billing.services.ledger import AlreadySettled, Usage, credits_settle
 from apps.billing.services.prices import price_of
+from apps.billing.services.reserved import reserved
 from apps.core.errors import NotFound
-from apps.core.jobs import LeaseLost
 from apps.intelligence.services import ImageResult, TextResult, text_call
 from apps.writer.models import Content, Image
 from apps.writer.services.html import cut, headings
@@ -51,51 +45,48 @@ def image_prompts_generate(
         return _store_prompts(content, [], None, finish)
     count = images_wanted(content, in_article, max_images)
     try:
-        credits_reserve(
+        with reserved(
             account_id=account_id,
             amount=price_of(operation="image_prompt", items=1 + count, images=1 + count),
             operation="image_prompt",
             reference=reference,
             user_id=user_id,
-        )
+        ) as attempt:
+            inputs = {
+                "title": content.title,
+                "headings": headings(content.html),
+                "primary_keyword": content.primary_keyword or content.title,
+                "style": style or _site_settings(content.site_id)[0],
+                "count": count,
+            }
+            answer = text_call(
+                function="image_prompts", inputs=inputs, account_id=account_id, testing=testing
+            )
+            images = _images_of(content, answer, count, len(inputs["headings"]))
+
+            def settle(stored: list[Image]) -> int:
+                return credits_settle(
+                    account_id=account_id,
+                    reference=reference,
+                    attempt=attempt,
+                    used=price_of(
+                        operation="image_prompt",
+                        items=len(stored),
+                        images=len(stored),
+                        tokens=answer.tokens_in + answer.tokens_out,
+                        model=answer.model,
+                    )
+                    if stored
+                    else 0,
+                    usage=usage_of(answer, "content", content.pk, content.site_id, user_id, run_id),
+                )
+
+            return _store_prompts(content, images, settle, finish)
     except AlreadySettled:
         return {
             "image_ids": _ids(content_id),
             "credits": credits_settle(account_id=account_id, reference=reference, used=0),
         }
-    try:
-        inputs = {
-            "title": content.title,
-            "headings": headings(content.html),
-            "primary_keyword": content.primary_keyword or content.title,
-            "style": style or _site_settings(content.site_id)[0],
-            "count": count,
-        }
-        answer = text_call(function="image_prompts", inputs=inputs, account_id=account_id, testing=testing)
-        images = _images_of(content, answer, count, len(inputs["headings"]))
-
-        def settle(stored: list[Image]) -> int:
-            return credits_settle(
-                account_id=account_id,
-                reference=reference,
-                used=price_of(
-                    operation="image_prompt",
-                    items=len(stored),
-                    images=len(stored),
-                    tokens=answer.tokens_in + answer.tokens_out,
-                    model=answer.model,
-                )
-                if stored
-                else 0,
-                usage=usage_of(answer, "content", content.pk, content.site_id, user_id, run_id),
-            )
-
-        return _store_prompts(content, images, settle, finish)
-    except LeaseLost:
-        raise
-    except BaseException:
-        credits_release(account_id=account_id, reference=reference)
-        raise
 
 
 def images_wanted(content: Content, in_article: int | None, max_images: int | None = None) -> int:

@@ -12,11 +12,10 @@ from apps.billing.services.ledger import (
     AlreadySettled,
     InsufficientCredits,
     credits_balance,
-    credits_release,
-    credits_reserve,
     credits_settle,
 )
 from apps.billing.services.prices import price_of
+from apps.billing.services.reserved import reserved
 from apps.core.errors import AppError, Conflict, NotFound
 from apps.core.jobs import JobCancelled, LeaseLost
 from apps.intelligence.services import UpstreamFailed, image_call, model_choose
@@ -86,16 +85,30 @@ def image_generate(
     if not prompt:
         raise Conflict(f"Image {image_id} has no prompt. Write one, then generate it.")
     try:
-        credits_reserve(
+        with reserved(
             account_id=account_id,
             amount=_price(account_id, images=1, testing=testing),
             operation="image",
             reference=reference,
             user_id=user_id,
-        )
+        ) as attempt:
+            return _make(image, prompt, reference, attempt, anew, testing, user_id, run_id, finish)
     except AlreadySettled:
         return _stored(account_id, image_id, reference)
-    name = ""
+
+
+def _make(
+    image: Image,
+    prompt: str,
+    reference: str,
+    attempt: int,
+    anew: bool,
+    testing: bool,
+    user_id,
+    run_id,
+    finish,
+) -> dict:
+    account_id, image_id, name = image.account_id, image.pk, ""
     try:
         _check_made(image, anew)
         _check_limit(account_id)
@@ -124,6 +137,7 @@ def image_generate(
             credits = credits_settle(
                 account_id=account_id,
                 reference=reference,
+                attempt=attempt,
                 used=price_of(
                     operation="image",
                     images=1,
@@ -140,13 +154,9 @@ def image_generate(
         return result
     except BaseException as error:
         _forget_orphan(image_id, name)
-        if isinstance(error, LeaseLost):
-            # Another execution works on it under the same reference: the credits are its own now.
-            raise
-        if isinstance(error, AlreadySettled):
-            return _stored(account_id, image_id, reference)
-        credits_release(account_id=account_id, reference=reference)
-        _give_up(image_id, error)
+        # Of another execution under the same reference, which works on it or has made it: it is its own.
+        if not isinstance(error, LeaseLost | AlreadySettled):
+            _give_up(image_id, error)
         raise
 
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0004_disabled_modules'),
+        ('accounts', '0005_subscription_terms'),
     ]
 
     operations = [

@@ -135,7 +135,7 @@ class CreditHold(TenantModel):
     )
     reference = models.CharField(max_length=100)
     attempt = models.PositiveIntegerField(
-        default=1, help_text="Raised when a released hold is reserved again."
+        default=1, help_text="Raised by each reserve: who holds an older one no longer owns it."
     )
     amount = models.PositiveBigIntegerField()
     operation = models.CharField(max_length=20, choices=Operation)
@@ -218,3 +218,22 @@ class CreditPrice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.operation}: {self.credits} {self.unit}"
+
+
+class CreditPriceChange(models.Model):
+    """What a price was set to, when and by whom; `credits` None: set back to the default."""
+
+    operation = models.CharField(max_length=20, choices=Operation)
+    model = models.CharField(max_length=100, blank=True)
+    unit = models.CharField(max_length=16, choices=CreditPrice.Unit)
+    credits = models.DecimalField(max_digits=10, decimal_places=4, null=True)
+    old_unit = models.CharField(max_length=16, choices=CreditPrice.Unit, blank=True)
+    old_credits = models.DecimalField(max_digits=10, decimal_places=4, null=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.operation}: {self.old_credits} to {self.credits}"

@@ -11,9 +11,20 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from apps.accounts.models import Account
-from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLot, CreditPrice, CreditUsage
+from apps.billing.models import (
+    CreditBalance,
+    CreditEntry,
+    CreditHold,
+    CreditLot,
+    CreditPrice,
+    CreditPriceChange,
+    CreditUsage,
+)
 from apps.billing.services.ledger import credits_adjust
+from apps.billing.services.prices import price_set
+from apps.billing.services.refunds import credits_refund
 from apps.core.admin import Panel, ReadOnly
+from apps.core.errors import AppError
 
 MOST = 10**9
 
@@ -24,10 +35,38 @@ class CreditPriceAdmin(ModelAdmin):
     list_filter = ["operation", "unit"]
     search_fields = ["model"]
 
+    def get_readonly_fields(self, request, obj=None) -> list[str]:
+        return ["operation", "model"] if obj else []
+
+    # By the service, so that the history has every change.
+    def save_model(self, request, obj, form, change) -> None:
+        price_set(
+            operation=obj.operation,
+            model=obj.model,
+            unit=obj.unit,
+            credits=obj.credits,
+            user_id=request.user.pk,
+        )
+        obj.pk = CreditPrice.objects.get(operation=obj.operation, model=obj.model).pk
+
+    def delete_model(self, request, obj) -> None:
+        price_set(operation=obj.operation, model=obj.model, credits=None, user_id=request.user.pk)
+
+    def delete_queryset(self, request, queryset) -> None:
+        for price in queryset:
+            self.delete_model(request, price)
+
+
+class ConfirmForm(BaseDialogForm):
+    """Asks before it is done; so it is done by a POST of this page, and by no link."""
+
 
 class ReadOnlyAdmin(ReadOnly, ModelAdmin):
     list_select_related = ["account"]
     list_filter_submit = False
+
+    def has_read_permission(self, request, object_id=None) -> bool:
+        return self.has_view_permission(request)
 
 
 class EntryPanel(Panel):
@@ -120,8 +159,52 @@ class CreditEntryAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
 
 
+@admin.register(CreditPriceChange)
+class CreditPriceChangeAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "operation", "model", "old_credits", "credits", "unit", "user"]
+    list_select_related = ["user"]
+    list_filter = ["operation"]
+    search_fields = ["model", "user__email"]
+
+
+class RefundForm(BaseDialogForm):
+    reason = forms.CharField(
+        max_length=300, widget=UnfoldAdminTextInputWidget, help_text="The account reads it."
+    )
+
+
 @admin.register(CreditUsage)
 class CreditUsageAdmin(ReadOnlyAdmin):
+    actions_detail = ["refund"]
+
+    def has_refund_permission(self, request, object_id=None) -> bool:
+        return request.user.has_perm("billing.add_creditentry")
+
+    @action(
+        description="Give the credits back",
+        url_path="refund",
+        permissions=["refund"],
+        dialog={
+            "title": "Give the credits back",
+            "description": "All that this work took and was not given back before.",
+            "form_class": RefundForm,
+            "form_submit_text": "Give back",
+        },
+    )
+    def refund(self, request: HttpRequest, form: RefundForm, object_id: int) -> HttpResponse:
+        usage = CreditUsage.objects.get(pk=object_id)
+        try:
+            given = credits_refund(
+                account_id=usage.account_id,
+                usage_reference=usage.reference,
+                note=form.cleaned_data["reason"],
+                user_id=request.user.pk,
+            )
+            messages.success(request, f"{given:,} credits were given back.")
+        except AppError as error:
+            messages.error(request, error.message)
+        return HttpResponse(headers={"HX-Redirect": request.headers.get("HX-Current-URL", "")})
+
     list_display = [
         "created_at",
         "account",

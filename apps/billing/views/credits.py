@@ -1,11 +1,12 @@
 import django_filters
+from django.http import StreamingHttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from apps.billing.models import CreditEntry, CreditUsage, Operation
-from apps.billing.serializers import (
+from apps.billing.serializers.credits import (
     BalanceSerializer,
     LimitsSerializer,
     TransactionSerializer,
@@ -13,7 +14,7 @@ from apps.billing.serializers import (
     UsageSummarySerializer,
 )
 from apps.billing.services.ledger import credits_balance, credits_refresh
-from apps.billing.services.usage import usage_limits, usage_summary
+from apps.billing.services.usage import usage_csv, usage_limits, usage_summary
 from apps.core.filters import IdFilter, SiteFilterSet
 from apps.core.viewsets import TenantMixin
 
@@ -86,6 +87,16 @@ class UsageViewSet(TenantMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
         """Sums by operation over what the filters leave; without dates of all time."""
         rows = self.filter_queryset(self.get_queryset())
         return Response(UsageSummarySerializer(usage_summary(rows=rows)).data)
+
+    @extend_schema(responses={(200, "text/csv"): str}, filters=True)
+    @action(detail=False, pagination_class=None)
+    def export(self, request):
+        """What the filters leave, as CSV."""
+        return StreamingHttpResponse(
+            usage_csv(rows=self.filter_queryset(self.get_queryset())),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="usage.csv"'},
+        )
 
     @extend_schema(responses=LimitsSerializer)
     @action(detail=False, pagination_class=None, filter_backends=[])

@@ -1,4 +1,4 @@
-"""Paid work of the planner: reserved before, given back when it fails."""
+"""Paid work: reserved before, given back when it fails."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,23 +7,24 @@ from uuid import uuid4
 from django.db import transaction
 
 from apps.billing.services.ledger import credits_release, credits_reserve
-from apps.core.jobs import LeaseLost
 
 
 @contextmanager
 def reserved(
     *, account_id: int, amount: int, operation: str, reference: str, user_id: int | None
-) -> Iterator[None]:
-    """Reserves `amount` credits for the block, which settles them. Raises InsufficientCredits and AlreadySettled."""
-    credits_reserve(
+) -> Iterator[int]:
+    """Reserves `amount` credits for the block, which settles them with the attempt that it is given.
+
+    A block that fails gives them back, unless another execution reserved under the same reference since: then
+    they are that one's. Raises InsufficientCredits and AlreadySettled.
+    """
+    attempt = credits_reserve(
         account_id=account_id, amount=amount, operation=operation, reference=reference, user_id=user_id
     )
     try:
-        yield
-    except LeaseLost:
-        raise  # the execution that took over owns the hold now
+        yield attempt
     except BaseException:
-        credits_release(account_id=account_id, reference=reference)
+        credits_release(account_id=account_id, reference=reference, attempt=attempt)
         raise
 
 

@@ -1,0 +1,3 @@
+from apps.billing.admin import credits, invoices, payments
+
+__all__ = ["credits", "invoices", "payments"]

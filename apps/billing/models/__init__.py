@@ -1,0 +1,32 @@
+from apps.billing.models.invoices import CreditPackage, Invoice, InvoiceLine, InvoiceSeries, TaxRate
+from apps.billing.models.ledger import (
+    CreditBalance,
+    CreditEntry,
+    CreditHold,
+    CreditLot,
+    CreditPrice,
+    CreditPriceChange,
+    CreditUsage,
+    Operation,
+)
+from apps.billing.models.payments import Payment, PaymentMethod, StripeCustomer, StripeEvent
+
+__all__ = [
+    "CreditBalance",
+    "CreditEntry",
+    "CreditHold",
+    "CreditLot",
+    "CreditPackage",
+    "CreditPrice",
+    "CreditPriceChange",
+    "CreditUsage",
+    "Invoice",
+    "InvoiceLine",
+    "InvoiceSeries",
+    "Operation",
+    "Payment",
+    "PaymentMethod",
+    "StripeCustomer",
+    "StripeEvent",
+    "TaxRate",
+]

@@ -1,0 +1,249 @@
+"""Paying by Stripe: intents, kept cards, and what its webhooks tell.
+
+What an event says is never believed: it only makes us ask Stripe how the payment stands now. So events may come
+ten times, in any order, or not at all, and the payment is the same.
+"""
+
+import logging
+from datetime import timedelta
+from decimal import Decimal
+
+from babel.numbers import get_currency_precision
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from apps.accounts.models import Account, User
+from apps.billing.clients.stripe import CardDeclined, Intent, StripeClient, StripeFailed, event_of
+from apps.billing.models import Invoice, Payment, PaymentMethod, StripeCustomer, StripeEvent
+from apps.billing.services.invoices import invoice_locked, invoice_void
+from apps.billing.services.payments import (
+    payment_begin,
+    payment_fail,
+    payment_succeed,
+    refund_record,
+)
+from apps.core.errors import Conflict, NotFound
+from apps.core.jobs import TemporaryError, job_start
+
+log = logging.getLogger(__name__)
+METADATA = "igny8_payment_id"
+
+
+class StripeMissing(Conflict):
+    def __init__(self):
+        super().__init__(
+            "Payments by card are not set up here. See payments/available_methods/ for other ways."
+        )
+
+
+def stripe_client() -> StripeClient:
+    """Raises StripeMissing without a key."""
+    if not settings.STRIPE_SECRET_KEY:
+        raise StripeMissing
+    return StripeClient(key=settings.STRIPE_SECRET_KEY, base=settings.STRIPE_API_BASE)
+
+
+def stripe_begin(*, account_id: int, invoice_id: int, card_id: str = "") -> tuple[Payment, str]:
+    """A payment by Stripe, and the client secret with which the buyer's browser confirms it.
+
+    With a card it is charged at once. A payment that is under way is taken up again. Raises NotFound, Conflict,
+    StripeFailed, CardDeclined.
+    """
+    with stripe_client() as client:
+        customer_id = customer_of(client, account_id)
+        payment = payment_begin(account_id=account_id, invoice_id=invoice_id, method=Payment.Method.STRIPE)
+        if payment.intent_id:
+            intent = client.intent(payment.intent_id)
+        else:
+            intent = _intent_create(client, payment, customer_id, card_id)
+    payment_apply(payment=payment, intent=intent)
+    payment.refresh_from_db()
+    return payment, intent.client_secret
+
+
+def _intent_create(client: StripeClient, payment: Payment, customer_id: str, card_id: str) -> Intent:
+    try:
+        intent = client.intent_create(
+            amount=_minor(payment.amount, payment.currency),
+            currency=payment.currency,
+            customer_id=customer_id,
+            card_id=card_id,
+            metadata={METADATA: str(payment.pk), "account_id": str(payment.account_id)},
+            idempotency_key=f"igny8-payment-{payment.pk}-{card_id}",
+        )
+    except StripeFailed as error:
+        if not error.temporary:  # else the next try asks under the same key
+            payment_fail(payment_id=payment.pk, reason=error.message)
+        raise
+    Payment.objects.filter(pk=payment.pk).update(intent_id=intent.id)
+    return intent
+
+
+def payment_apply(*, payment: Payment, intent: Intent) -> None:
+    """Brings a payment to what its intent says."""
+    if intent.succeeded:
+        if intent.amount_received < _minor(payment.amount, payment.currency):
+            raise StripeFailed(f"Intent {intent.id} brought less than the payment {payment.pk} is over.")
+        payment_succeed(payment_id=payment.pk)
+        if intent.amount_refunded:
+            refunded = _major(intent.amount_refunded, payment.currency)
+            refund_record(payment_id=payment.pk, refunded=refunded, reason="refunded by Stripe")
+    elif intent.status == "canceled" and payment.status == Payment.Status.PENDING:
+        payment_fail(payment_id=payment.pk, reason="The payment was cancelled.")
+    elif intent.error and payment.status == Payment.Status.PENDING:
+        # The buyer may try another card with the same intent: it stays pending and says why.
+        Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING).update(reason=intent.error[:300])
+
+
+def payment_refund(*, payment_id: int, amount: Decimal, reason: str, user_id: int) -> Payment:
+    """Gives back `amount` more of a payment, by Stripe where it came by Stripe; a transfer staff send back themselves.
+
+    Raises NotFound, Conflict, StripeFailed.
+    """
+    payment = Payment.objects.filter(pk=payment_id).first()
+    if payment is None:
+        raise NotFound("There is no such payment.")
+    total = payment.refunded + amount
+    if payment.status != Payment.Status.SUCCEEDED or not 0 < amount <= payment.amount - payment.refunded:
+        raise Conflict(
+            f"Of this payment {payment.amount - payment.refunded} {payment.currency} can be given back."
+        )
+    if payment.method == Payment.Method.STRIPE:
+        with stripe_client() as client:
+            client.refund_create(
+                intent_id=payment.intent_id,
+                amount=_minor(amount, payment.currency),
+                idempotency_key=f"igny8-refund-{payment.pk}-{total}",
+            )
+    return refund_record(payment_id=payment.pk, refunded=total, reason=reason, user_id=user_id)
+
+
+def event_receive(*, body: bytes, signature: str) -> StripeEvent:
+    """Stores what Stripe sent and starts the job that handles it. The same again: nothing. Raises BadSignature."""
+    event = event_of(body, signature, settings.STRIPE_WEBHOOK_SECRETS)
+    row = StripeEvent(id=event["id"][:80], type=event["type"][:80], payload=event)
+    payment = _payment_of(event)
+    row.account_id = payment.account_id if payment else None
+    with transaction.atomic():
+        StripeEvent.objects.bulk_create([row], ignore_conflicts=True)
+        if payment is not None:
+            job_start(
+                kind="billing.stripe_event",
+                account_id=payment.account_id,
+                payload={"event_id": row.pk, "payment_id": payment.pk},
+                idempotency_key=f"stripe:{row.pk}",
+                max_attempts=8,
+            )
+    return row
+
+
+def event_handle(*, event_id: str, payment_id: int) -> None:
+    """Asks Stripe how the payment stands. Raises TemporaryError."""
+    payment = Payment.objects.get(pk=payment_id)
+    if payment.intent_id:
+        try:
+            with stripe_client() as client:
+                intent = client.intent(payment.intent_id)
+        except StripeFailed as error:
+            if error.temporary:
+                raise TemporaryError(error.message) from error
+            raise
+        payment_apply(payment=payment, intent=intent)
+    StripeEvent.objects.filter(pk=event_id).update(handled_at=timezone.now())
+
+
+def payments_tidy(*, limit: int = 100) -> int:
+    """Voids drafts that nobody paid, and ends at Stripe what could still be paid for a void invoice. Returns
+    how many of these."""
+    old = timezone.now() - timedelta(days=settings.INVOICE_DUE_DAYS)
+    drafts = Invoice.objects.filter(status=Invoice.Status.DRAFT, created_at__lt=old)
+    for pk in list(drafts.order_by("pk").values_list("pk", flat=True)[:limit]):
+        with transaction.atomic():
+            invoice = invoice_locked(invoice_id=pk)
+            if invoice.status == Invoice.Status.DRAFT:
+                invoice_void(invoice)
+    if not settings.STRIPE_SECRET_KEY:
+        return 0
+    left = Payment.objects.filter(
+        method=Payment.Method.STRIPE, status=Payment.Status.PENDING, invoice__status=Invoice.Status.VOID
+    ).exclude(intent_id=None)
+    ended = 0
+    with stripe_client() as client:
+        for payment in left.order_by("pk")[:limit]:
+            try:
+                payment_apply(payment=payment, intent=_intent_end(client, payment.intent_id))
+                ended += 1
+            except StripeFailed as error:
+                log.warning("payment %s could not be ended: %s", payment.pk, error.message)
+    return ended
+
+
+def _intent_end(client: StripeClient, intent_id: str) -> Intent:
+    try:
+        return client.intent_cancel(intent_id)
+    except StripeFailed as error:
+        if error.temporary:
+            raise
+        return client.intent(intent_id)  # it was paid, or ended, meanwhile
+
+
+def autopay(*, account_id: int, invoice_id: int) -> bool:
+    """Charges the account's default card for an invoice. False where there is none, or it was declined."""
+    card = PaymentMethod.objects.filter(
+        account_id=account_id, kind=PaymentMethod.Kind.CARD, is_default=True
+    ).first()
+    unpaid = Invoice.objects.filter(pk=invoice_id, status=Invoice.Status.OPEN)
+    if card is None or not settings.STRIPE_SECRET_KEY or not unpaid.exists():
+        return False
+    try:
+        payment, _ = stripe_begin(account_id=account_id, invoice_id=invoice_id, card_id=card.stripe_id)
+    except CardDeclined:
+        return False  # the account was told with the payment's failure
+    except StripeFailed as error:
+        if error.temporary:
+            raise TemporaryError(error.message) from error
+        raise
+    return payment.status == Payment.Status.SUCCEEDED
+
+
+def customer_of(client: StripeClient, account_id: int) -> str:
+    """Whom Stripe knows the account as; made when it is first needed."""
+    known = StripeCustomer.objects.filter(account_id=account_id).first()
+    if known is not None:
+        return known.customer_id
+    account = Account.objects.get(pk=account_id)
+    owner = User.objects.filter(account_id=account_id, role=User.Role.OWNER).order_by("pk").first()
+    found = client.customer_create(
+        name=account.name, email=owner.email if owner else "", account_id=account_id
+    )
+    StripeCustomer.objects.bulk_create(
+        [StripeCustomer(account_id=account_id, customer_id=found)], ignore_conflicts=True
+    )
+    return StripeCustomer.objects.get(account_id=account_id).customer_id
+
+
+def _payment_of(event: dict) -> Payment | None:
+    """Whose event it is: by the intent that it is about, or by what we wrote on that."""
+    data = event.get("data")
+    thing = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(thing, dict):
+        return None
+    intent_id = thing.get("id") if thing.get("object") == "payment_intent" else thing.get("payment_intent")
+    if isinstance(intent_id, str) and (payment := Payment.objects.filter(intent_id=intent_id).first()):
+        return payment
+    metadata = thing.get("metadata")
+    mark = str(metadata.get(METADATA, "")) if isinstance(metadata, dict) else ""
+    if not mark.isdecimal() or len(mark) > 18 or not isinstance(intent_id, str):
+        return None
+    # The answer to our own request was lost, so we do not know its intent yet.
+    Payment.objects.filter(pk=mark, method=Payment.Method.STRIPE, intent_id=None).update(intent_id=intent_id)
+    return Payment.objects.filter(pk=mark, intent_id=intent_id).first()
+
+
+def _minor(amount: Decimal, currency: str) -> int:
+    return int(amount.scaleb(get_currency_precision(currency)))
+
+
+def _major(amount: int, currency: str) -> Decimal:
+    return Decimal(amount).scaleb(-get_currency_precision(currency))

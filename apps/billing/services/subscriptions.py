@@ -1,0 +1,286 @@
+"""An account's plan: what a change costs, when it holds, how it is renewed, and how it ends.
+
+A plan with a price is paid by the month, before it begins; `paid_until` says how far. What is unpaid then is
+billed, and has PAYMENT_GRACE_DAYS to be paid; after them the account is on the default plan again. A free plan,
+and one that staff gave, has no `paid_until` and does not end.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from apps.accounts.models import Plan, Subscription
+from apps.accounts.services.limits import default_plan
+from apps.billing.models import CreditLot, Invoice, InvoiceLine, Payment
+from apps.billing.services.invoices import (
+    UNPAID,
+    Item,
+    invoice_draft,
+    invoice_finalise,
+    invoice_locked,
+    invoice_void,
+    money,
+)
+from apps.billing.services.lots import active_subscription, balance_lock, catch_up, lot_add
+from apps.core.errors import Conflict, Invalid
+from apps.core.jobs import job_start
+from apps.notifications.services import notify
+
+REUSED_FOR = timedelta(hours=24)
+PLAN_LINES = (InvoiceLine.Kind.PLAN, InvoiceLine.Kind.UPGRADE)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a change of plan means. `effective`: when; `amount`: without tax; `credits`: those it brings at once."""
+
+    plan: Plan
+    effective: datetime
+    at_once: bool
+    amount: Decimal
+    credits: int
+    item: Item | None
+
+
+def plan_quote(*, account_id: int, plan_id: int) -> Quote:
+    """What moving to the plan would cost now.
+
+    A dearer plan holds as soon as it is paid: the difference for the rest of the period, with the difference of
+    the credits. A cheaper one holds from the end of what is paid, and costs nothing before. Raises Invalid.
+    """
+    now = timezone.now()
+    plan = Plan.objects.filter(pk=plan_id, is_active=True).first()
+    if plan is None or (not plan.price and not plan.is_default):
+        raise Invalid("plan_id", "There is no plan with this id to choose.")
+    current = active_subscription(account_id=account_id)
+    paid_until = current.paid_until if current else None
+    if current and plan.pk == current.plan_id:
+        return Quote(plan, now, True, Decimal(0), 0, None)
+    if paid_until and paid_until > now and plan.currency == current.plan.currency:
+        if plan.price <= current.plan.price:
+            return Quote(plan, paid_until, False, Decimal(0), 0, None)
+        return _upgrade(current, plan, now)
+    if paid_until and paid_until > now:  # another currency: nothing to set the one off against the other
+        return Quote(plan, paid_until, False, Decimal(0), 0, None)
+    if not plan.price:
+        return Quote(plan, now, True, Decimal(0), 0, None)
+    item = Item(InvoiceLine.Kind.PLAN, f"Plan {plan.name}, the first month", plan.price, plan=plan)
+    return Quote(plan, now, True, money(plan.price, plan.currency), plan.monthly_credits, item)
+
+
+def _upgrade(current: Subscription, plan: Plan, now: datetime) -> Quote:
+    start, end = current.period_at(now)
+    left, month = int((end - now).total_seconds()), int((end - start).total_seconds())
+    days = -(-(end - now) // timedelta(days=1))
+    amount = money((plan.price - current.plan.price) * left / month, plan.currency)
+    credits = max(0, (plan.monthly_credits - current.plan.monthly_credits) * left // month)
+    item = Item(
+        InvoiceLine.Kind.UPGRADE,
+        f"From plan {current.plan.name} to {plan.name}, the {days} days to {end:%Y-%m-%d}",
+        amount,
+        credits=credits,
+        plan=plan,
+        period_start=now,
+        period_end=end,
+    )
+    return Quote(plan, now, True, amount, credits, item)
+
+
+def plan_change(*, account_id: int, plan_id: int) -> tuple[Quote, Invoice | None]:
+    """Moves the account to the plan, or says with which invoice it will be paid.
+
+    An unpaid invoice for the same change is taken again for a day; one for another is void. Raises Invalid, and
+    Conflict while a transfer for such an invoice waits for its approval.
+    """
+    with transaction.atomic():
+        current = subscription_locked(account_id=account_id)
+        quote = plan_quote(account_id=account_id, plan_id=plan_id)
+        if quote.item is None:
+            if current is None or quote.plan.pk != current.plan_id:
+                _unpaid_void(account_id, keep=None)
+            _move(current, quote)
+            return quote, None
+        unpaid = _unpaid(account_id).filter(
+            lines__plan=quote.plan, created_at__gt=timezone.now() - REUSED_FOR
+        )
+        invoice = unpaid.exclude(reference__startswith="renewal:").order_by("-pk").first()
+        _unpaid_void(account_id, keep=invoice)
+        if invoice is None:
+            invoice = invoice_draft(
+                account_id=account_id,
+                items=[quote.item],
+                currency=quote.plan.currency,
+                reference=f"plan:{quote.plan.pk}:{timezone.now():%Y%m%dT%H%M%S%f}",
+            )
+        return quote, invoice
+
+
+def _move(current: Subscription | None, quote: Quote) -> None:
+    """A change that costs nothing: of a paid plan at its end, of an unpaid one in place, so no month begins anew."""
+    if current is None:
+        return
+    if quote.at_once and quote.plan.pk != current.plan_id:
+        current.plan, current.next_plan = quote.plan, None
+    else:
+        current.next_plan = None if quote.plan.pk == current.plan_id else quote.plan
+    current.save(update_fields=["plan", "next_plan"])
+
+
+def subscription_locked(*, account_id: int) -> Subscription | None:
+    """The account's plan, locked until the transaction ends: before invoices, payments and credits."""
+    return (
+        Subscription.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("plan", "next_plan")
+        .filter(account_id=account_id, status=Subscription.Status.ACTIVE)
+        .first()
+    )
+
+
+def line_deliver(line: InvoiceLine) -> None:
+    """What the payment of a plan's line brings. In the transaction that marks its locked invoice as paid."""
+    now = timezone.now()
+    current = subscription_locked(account_id=line.account_id)
+    if line.kind == InvoiceLine.Kind.UPGRADE:
+        current.plan, current.next_plan = line.plan, None
+        current.save(update_fields=["plan", "next_plan"])
+        balance = balance_lock(account_id=line.account_id, now=now)
+        if line.credits:
+            lot_add(
+                balance,
+                amount=line.credits,
+                kind=CreditLot.Kind.PLAN,
+                reference=f"invoice:{line.invoice_id}:{line.pk}",
+                expires_at=None if line.plan.rolls_over else line.period_end,
+            )
+        catch_up(balance, now)
+        return
+    if line.period_end:  # a renewal
+        current.plan, current.next_plan, current.paid_until = line.plan, None, line.period_end
+        current.save(update_fields=["plan", "next_plan", "paid_until"])
+    else:
+        _begin(current, line.account_id, line.plan, anchor=now, paid=True)
+    catch_up(balance_lock(account_id=line.account_id, now=now), now)
+
+
+def renewals_due(*, limit: int = 200) -> int:
+    """Bills the months that begin, moves to the plan that was chosen for them, ends what nobody paid."""
+    due = Subscription.objects.filter(status=Subscription.Status.ACTIVE, paid_until__lte=timezone.now())
+    found = list(due.order_by("paid_until").values_list("account_id", "pk")[:limit])
+    return sum(_renew(account_id, pk) for account_id, pk in found)
+
+
+def _renew(account_id: int, subscription_id: int) -> bool:
+    now = timezone.now()
+    with transaction.atomic():
+        current = subscription_locked(account_id=account_id)
+        if current is None or current.pk != subscription_id or current.paid_until > now:
+            return False
+        plan = current.next_plan or current.plan
+        if not plan.price:
+            _begin(current, account_id, plan, anchor=current.paid_until, paid=False)
+            _tell(account_id, "Your plan has changed", f"You are on the plan {plan.name} now.", "info")
+            return True
+        start, end = current.period_at(current.paid_until)
+        grace = start + timedelta(days=settings.PAYMENT_GRACE_DAYS)
+        reference = f"renewal:{current.pk}:{start:%Y-%m-%d}"
+        billed = Invoice.objects.filter(account_id=account_id, reference=reference).first()
+        if billed is not None:
+            return now >= grace and not _transfers({billed.pk}).exists() and _expire(current)
+        _unpaid_void(account_id, keep=None, waiting=True)
+        item = Item(
+            InvoiceLine.Kind.PLAN,
+            f"Plan {plan.name}, {start:%Y-%m-%d} to {end:%Y-%m-%d}",
+            plan.price,
+            plan=plan,
+            period_start=start,
+            period_end=end,
+        )
+        invoice = invoice_draft(
+            account_id=account_id, items=[item], currency=plan.currency, reference=reference
+        )
+        invoice_finalise(invoice_locked(invoice_id=invoice.pk), due_at=max(grace, now))
+        _tell(
+            account_id,
+            "Your plan is to be renewed",
+            f"Invoice {invoice.number} over {invoice.total} {invoice.currency} is to be paid by {grace:%Y-%m-%d}.",
+            "warning",
+        )
+        job_start(
+            kind="billing.autopay",
+            account_id=account_id,
+            payload={"invoice_id": invoice.pk},
+            idempotency_key=f"autopay:{invoice.pk}",
+        )
+    return True
+
+
+def _expire(current: Subscription) -> bool:
+    """What was not paid ends; the account keeps its data and the credits it bought."""
+    ended = current.plan.name
+    _unpaid_void(current.account_id, keep=None, waiting=True)
+    plan = default_plan()
+    _begin(current, current.account_id, plan, anchor=current.paid_until, paid=False)
+    _tell(
+        current.account_id,
+        "Your plan has ended",
+        f"The plan {ended} was not paid and has ended. You are on the plan {plan.name} now; "
+        "choose a plan under billing to go on.",
+        "error",
+    )
+    return True
+
+
+def _begin(
+    current: Subscription | None, account_id: int, plan: Plan, *, anchor: datetime, paid: bool
+) -> None:
+    if current is not None:
+        # What the old plan still owes, where nobody looked before.
+        now = timezone.now()
+        catch_up(balance_lock(account_id=account_id, now=now), now)
+        current.status = Subscription.Status.ENDED
+        current.save(update_fields=["status"])
+    new = Subscription(account_id=account_id, plan=plan, anchor=anchor)
+    if paid:
+        new.paid_until = new.period_at(anchor)[1]
+    new.save()
+
+
+def _unpaid(account_id: int) -> QuerySet[Invoice]:
+    lines = InvoiceLine.objects.filter(account_id=account_id, kind__in=PLAN_LINES)
+    return Invoice.objects.filter(account_id=account_id, status__in=UNPAID, pk__in=lines.values("invoice_id"))
+
+
+def _transfers(invoice_ids: set[int]) -> QuerySet[Payment]:
+    """Those that wait for their approval."""
+    return Payment.objects.filter(
+        invoice__in=invoice_ids, method=Payment.Method.MANUAL, status=Payment.Status.PENDING
+    )
+
+
+def _unpaid_void(account_id: int, *, keep: Invoice | None, waiting: bool = False) -> None:
+    """Voids what was billed for a plan and is not wanted any more; `waiting`: also where a transfer waits."""
+    ids = set(_unpaid(account_id).values_list("pk", flat=True)) - {keep.pk if keep else None}
+    if not waiting and (payment := _transfers(ids).select_related("invoice").first()):
+        raise Conflict(
+            f"Your transfer for invoice {payment.invoice.number} waits for its approval. Change the plan after it."
+        )
+    for invoice in Invoice.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"):
+        if invoice.status in UNPAID:
+            invoice_void(invoice)
+
+
+def _tell(account_id: int, title: str, message: str, severity: str) -> None:
+    notify(
+        account_id=account_id,
+        notification_type="system_info",
+        severity=severity,
+        title=title,
+        message=message,
+        action_label="View billing",
+        action_url="/billing",
+    )
