@@ -120,7 +120,7 @@ def make_world(name: str) -> World:
         site=site,
         base_url=f"https://{secret}.example.com",
         username=secret,
-        app_password=secret,
+        app_password=f"pass-{secret}",
     )
     cluster = add(Cluster, site=site, sector=sector, name=secret)
     keyword = add(Keyword, site=site, sector=sector, cluster=cluster, keyword=secret, key=secret)
