@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup run stop test check e2e soak-kill clean
+.PHONY: help setup run stop test check e2e soak-kill soak-ledger soak-crawl clean
 help:
 	@echo "make run        the product on http://127.0.0.1:8000/ (PORT=… for another port)"
 	@echo "make stop       stop it, and the embedded servers"
@@ -11,6 +11,8 @@ help:
 	@echo "make check      lint, formatting, imports, migrations, schema, settings"
 	@echo "make e2e        the tests with a real WordPress, RabbitMQ and model server"
 	@echo "make soak-kill  kills processes at random while a run publishes (KILLS=200)"
+	@echo "make soak-ledger random operations on credits by 8 threads (OPERATIONS=10000)"
+	@echo "make soak-crawl  two workers, of which one is killed, crawl a shop (PRODUCTS=2000)"
 	@echo "make bench-NAME a benchmark of bench/"
 	@echo "make clean      remove what can be made again; the data in .data stays"
 
@@ -37,6 +39,12 @@ e2e:
 soak-kill:
 	@$(PYTHON) scripts/setup.py e2e.txt
 	@KILLS=$(or $(KILLS),200) $(BIN)/pytest tests/e2e_real/test_kill.py $(ARGS)
+
+soak-ledger: setup
+	@OPERATIONS=$(or $(OPERATIONS),10000) $(BIN)/pytest tests/billing/test_ledger_property.py $(ARGS)
+
+soak-crawl: setup
+	@PRODUCTS=$(or $(PRODUCTS),2000) $(BIN)/pytest tests/parsing/test_worker.py $(ARGS)
 
 bench-%:
 	@$(PYTHON) scripts/setup.py bench.txt

@@ -13,7 +13,8 @@ from typing import Any
 
 from celery.exceptions import OperationalError
 from django.conf import settings
-from django.db import close_old_connections, connection, transaction
+from django.db import InterfaceError, close_old_connections, connection, transaction
+from django.db import OperationalError as DatabaseDown
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
@@ -224,6 +225,11 @@ def execute(job_id: uuid.UUID | str) -> None:
             retry(run, str(error), error.retry_after)
     except AppError as error:
         fail(run, error.message, error.code)
+    except (DatabaseDown, InterfaceError):
+        # The database went away in the middle: nobody's fault, and nothing to give up for.
+        log.warning("job %s (%s) lost the database", job.pk, job.kind, exc_info=True)
+        close_old_connections()
+        retry(run, "The database was away for a moment; trying again.", None)
     except Exception:
         log.exception("job %s (%s) failed", job.pk, job.kind)
         if job.attempts >= min(job.max_attempts, 3):

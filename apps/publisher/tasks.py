@@ -2,7 +2,7 @@ import logging
 import time
 
 from celery import shared_task
-from django.db import OperationalError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from apps.core.errors import AppError
 from apps.core.jobs import GoOnLater, JobCancelled, JobRun, LeaseLost, TemporaryError
@@ -39,10 +39,18 @@ def run_publish(run: JobRun) -> None:
     ids, target = run.payload["content_ids"], run.payload.get("target")
     published, failed, later = [], [], None
     until = time.monotonic() + SHIFT_SECONDS
+    # What an earlier shift or try found out for good is not asked again.
+    records = PublishingRecord.objects.filter(
+        account_id=run.account_id, content_id__in=ids, status=PublishingRecord.Status.FAILED
+    ).filter(reference__in=[_reference(run, i) for i in ids])
+    known = dict(records.values_list("content_id", "error"))
     for number, content_id in enumerate(ids):
         run.progress(number, len(ids), "Publishing")
         if time.monotonic() > until:
             raise GoOnLater  # what is done is found again by its reference
+        if content_id in known:
+            failed.append({"content_id": content_id, "error": known[content_id]})
+            continue
         try:
             result = content_publish(
                 account_id=run.account_id,
@@ -51,7 +59,7 @@ def run_publish(run: JobRun) -> None:
                 target=target,
                 finish=lambda _: run.check(),
             )
-        except (LeaseLost, JobCancelled, TemporaryError, OperationalError):
+        except (LeaseLost, JobCancelled, TemporaryError, OperationalError, InterfaceError):
             raise
         except TargetFailed as error:
             if not error.permanent:

@@ -35,7 +35,8 @@ from apps.core.errors import Conflict, NotFound
 from tests.billing.threads import at_once
 from tests.factories.billing import account_with
 
-OPERATIONS = 10_000
+# The whole of it: `make soak-ledger`.
+OPERATIONS = int(os.environ.get("OPERATIONS", "1000"))
 ACCOUNTS = 25  # one after the other: the check of each step reads all that the account has
 THREADS = 8
 KINDS = {

@@ -121,7 +121,10 @@ def publish_due(limit: int = 500) -> int:
     forgotten = list(forgotten.filter(account__status=Account.Status.ACTIVE).order_by("touched_at")[:limit])
     for record in forgotten:
         # The hour is part of the key, so that a job which was lost too is followed by another one.
-        _start_again(record, key=f"again:{record.pk}:{now:%Y%m%d%H}")
+        try:
+            _start_again(record, key=f"again:{record.pk}:{now:%Y%m%d%H}")
+        except AppError:
+            log.exception("record %s could not be begun again", record.pk)
     return len(begun) + len(forgotten)
 
 
