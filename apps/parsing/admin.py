@@ -81,11 +81,14 @@ class ProductAdmin(ReadOnlyAdmin):
 
 @admin.register(Spider)
 class SpiderAdmin(ReadOnlyAdmin):
+    search_fields = ["name"]
     list_display = ["name", "created_at", "last_seen_at"]
 
 
 @admin.register(CrawlWorker)
 class CrawlWorkerAdmin(ReadOnlyAdmin):
+    search_fields = ["hostname"]
+    list_filter = ["status"]
     list_display = [
         "hostname",
         "pid",

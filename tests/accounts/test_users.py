@@ -156,6 +156,9 @@ def test_every_relation_to_a_user_is_handed_over_or_kept_on_purpose():
         "accounts.AuditRecord.actor": "the address stands beside it",
         "billing.CreditEntry.user": "who spent it is history",
         "billing.CreditUsage.user": "who used it is history",
+        "billing.CreditPriceChange.user": "of staff, whom no account removes",
+        "billing.Payment.reviewed_by": "of staff, whom no account removes",
+        "intelligence.CategoryMapping.verified_by": "of staff, whom no account removes",
         "intelligence.PromptVersion.created_by": "who wrote it is history",
         "planner.LibraryImport.user": "of staff, whom no account removes",
     }

@@ -40,7 +40,7 @@ def product(tmp_path_factory):
         stderr=subprocess.STDOUT,
     )
     try:
-        until = time.monotonic() + 100
+        until = time.monotonic() + 180
         while "Ctrl-C" not in (data / "serve.log").read_text():
             assert process.poll() is None and time.monotonic() < until, (data / "serve.log").read_text()
             time.sleep(0.3)
@@ -78,7 +78,7 @@ class Api:
         raise AssertionError(f"{path}: no worker ended the job: {task}")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_from_a_file_of_keywords_to_a_page_that_is_read(product):
     api = Api(product)
     session = api.post(
