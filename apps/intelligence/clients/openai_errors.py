@@ -4,6 +4,7 @@ import contextlib
 import time
 from email.utils import parsedate_to_datetime
 
+import httpcore
 import httpx
 import openai
 
@@ -51,7 +52,7 @@ def unreachable(error: Exception, *, secret: str, connecting: bool) -> ProviderE
             f"The AI provider cannot be used: {clean(cause, secret)}.",
             provider_down=connecting and cause.reason != "too_large",
         )
-    if isinstance(cause, TimeoutError | httpx.TimeoutException):
+    if isinstance(cause, TimeoutError | httpx.TimeoutException | httpcore.TimeoutException):
         return ProviderUnavailable(
             "The AI provider did not answer in time. Try again later, or allow more time."
         )
