@@ -1,0 +1,30 @@
+"""The settings of a site, what a site is connected to, and how the two are kept alike."""
+
+from apps.integration.models.connections import (
+    STAGES,
+    WEEKDAYS,
+    DefaultSettings,
+    SettingsFields,
+    SiteIntegration,
+    SiteSettings,
+    default_slots,
+    default_stages,
+    workdays,
+)
+from apps.integration.models.sync import SiteStructure, SyncedPost, SyncRun, WebhookEvent
+
+__all__ = [
+    "STAGES",
+    "WEEKDAYS",
+    "DefaultSettings",
+    "SettingsFields",
+    "SiteIntegration",
+    "SiteSettings",
+    "SiteStructure",
+    "SyncRun",
+    "SyncedPost",
+    "WebhookEvent",
+    "default_slots",
+    "default_stages",
+    "workdays",
+]
