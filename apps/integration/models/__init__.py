@@ -9,6 +9,7 @@ from apps.integration.models.connections import (
     SiteSettings,
     default_slots,
     default_stages,
+    secret_new,
     workdays,
 )
 from apps.integration.models.sync import SiteStructure, SyncedPost, SyncRun, WebhookEvent
@@ -26,5 +27,6 @@ __all__ = [
     "WebhookEvent",
     "default_slots",
     "default_stages",
+    "secret_new",
     "workdays",
 ]

@@ -99,7 +99,9 @@ class SyncedPost(TenantModel):
     remote_status = models.CharField(max_length=20, blank=True)
     url = models.URLField(max_length=600, blank=True)
     modified_gmt = models.CharField(max_length=25, blank=True, help_text="Compared, not ordered.")
-    conflict = models.JSONField(default=dict, help_text="The fields that both changed, and theirs as they were seen.")
+    conflict = models.JSONField(
+        default=dict, help_text="The fields that both changed, and theirs as they were seen."
+    )
     conflict_at = models.DateTimeField(null=True)
     seen_run = models.BigIntegerField(null=True, help_text="The last pass that saw it.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -150,9 +152,7 @@ class WebhookEvent(TenantModel):
 
     class Meta:
         ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(fields=["integration", "event_id"], name="webhook_event_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["integration", "event_id"], name="webhook_event_once")]
         indexes = [
             models.Index(fields=["integration"], name="webhook_event_open", condition=Q(state="pending")),
             models.Index(fields=["received_at"], name="webhook_event_age"),

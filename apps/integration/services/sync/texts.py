@@ -34,7 +34,7 @@ _PARAGRAPH_END = re.compile(r"\n[ \t]*\n+")
 
 @dataclass(frozen=True, slots=True)
 class PostType:
-    """A post type of a site, as the REST API calls it. `terms`: by `categories` and `tags` the post's field for them."""
+    """A post type of a site, as the REST API calls it. `terms`: the post's fields for `categories` and `tags`."""
 
     name: str
     rest_base: str
@@ -86,21 +86,37 @@ class Remote:
             return (TEXTS[name],)
         if name in SEO_KEYS:
             return tuple(f"meta:{key}" for key in SEO_KEYS[name])
+        if name == "featured_image":
+            return ("featured_media",)
         return (self.kind.terms[name],) if name in self.kind.terms else ()
 
 
+def field_of(row: Mapping, name: str) -> Any:
+    """A field of a post by WordPress's name, a meta field by `meta:<key>`: raw, ids in order, and never null, whatever
+    a plug-in made of it."""
+    if name.startswith("meta:"):
+        meta = row.get("meta")
+        return _text(meta.get(name[5:])) if isinstance(meta, dict) else ""
+    value = row.get(name)
+    if name == "slug":
+        return unquote(_text(value))
+    if name in ("title", "content", "excerpt"):
+        return _text(value.get("raw")) if isinstance(value, dict) else _text(value)
+    if isinstance(value, list):
+        return sorted(i for i in value if isinstance(i, int))
+    return value if isinstance(value, int) else _text(value)
+
+
 def remote_of(row: Mapping, kind: PostType) -> Remote:
-    """A row of the REST API. Whatever a plug-in made of it, what is no text is none, and nulls are gone."""
+    """A row of the REST API."""
+    fields = {name: field_of(row, name) for name in TEXTS.values()}
+    fields |= {name: field_of(row, name) or [] for name in kind.terms.values()}
+    fields["featured_media"] = field_of(row, "featured_media") or 0
     meta = row.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
-    fields: dict[str, Any] = {name: _raw(row.get(name)) for name in ("title", "content", "excerpt")}
-    fields["slug"] = unquote(_text(row.get("slug")))
-    for name in kind.terms.values():
-        ids = row.get(name)
-        fields[name] = sorted(i for i in ids if isinstance(i, int)) if isinstance(ids, list) else []
-    fields["featured_media"] = row["featured_media"] if isinstance(row.get("featured_media"), int) else 0
-    for keys in SEO_KEYS.values():
-        fields |= {f"meta:{key}": _text(meta[key]) for key in keys if key in meta}
+    there = meta if isinstance(meta, dict) else {}
+    fields |= {
+        f"meta:{k}": field_of(row, f"meta:{k}") for keys in SEO_KEYS.values() for k in keys if k in there
+    }
     return Remote(
         id=int(row["id"]),
         kind=kind,
@@ -189,10 +205,6 @@ def _with_our_pictures(html: str, images: Mapping[str, list[int]]) -> str:
             frame = node.parent if node.parent is not None and node.parent.tag == "figure" else node
             frame.decompose()
     return tree.body.inner_html or ""
-
-
-def _raw(value: Any) -> str:
-    return _text(value.get("raw")) if isinstance(value, dict) else _text(value)
 
 
 def _text(value: Any) -> str:
