@@ -116,7 +116,7 @@ def post_decide(
 
 
 def post_agreed(
-    synced: SyncedPost,
+    synced_id: int,
     content: Content,
     *,
     wanted: Mapping[str, Any],
@@ -127,6 +127,9 @@ def post_agreed(
     images: Mapping[str, list[int]],
 ) -> None:
     """Both sides agree on what was sent and on what was alike. Part of the caller's transaction."""
+    synced = SyncedPost.objects.select_for_update().filter(pk=synced_id).first()
+    if synced is None:  # the connection was deleted meanwhile
+        return
     remote, names, now = remote_of(stored, kind), _ours_by_theirs(kind), digests_of(content)
     if synced.is_new:
         synced.theirs, synced.ours = remote.hashes, now

@@ -1,4 +1,4 @@
-"""Posts that were not ours come in as content of the site, many at once; those that are ours after all are known again."""
+"""Posts that were not ours come in as content of the site, many at once; those that are ours are known again."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

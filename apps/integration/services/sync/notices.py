@@ -21,8 +21,8 @@ def told_send(integration: SiteIntegration, told: Told, *, key: str) -> None:
         _send(
             integration, told.conflicts, severity="warning", key=f"conflict:{key}", title="Edited on both sides",
             notification_type="wordpress_sync_failed",
-            message=f"{_named(told.conflicts)} changed in WordPress and here. Nothing was overwritten: choose which text "
-            "stays.",
+            message=f"{_named(told.conflicts)} changed in WordPress and here. Nothing was overwritten: choose which "
+            "text stays.",
             action_label="Resolve", action_url="/integration/conflicts",
         )  # fmt: skip
     if told.moved:
