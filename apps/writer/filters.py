@@ -1,7 +1,7 @@
 import django_filters
 
-from apps.core.filters import IdFilter, SiteFilterSet, StrictBooleanFilter
-from apps.writer.models import Content, Image, Task, Taxonomy
+from apps.core.filters import FilterSet, IdFilter, SiteFilterSet, StrictBooleanFilter
+from apps.writer.models import Content, ContentVersion, Image, Task, Taxonomy
 from apps.writer.services.spelling import content_named
 
 
@@ -32,10 +32,16 @@ class ContentFilterSet(SiteFilterSet):
 
     class Meta:
         model = Content
-        fields = ["status", "site_status", "content_type", "structure", "slug"]
+        fields = ["status", "site_status", "origin", "content_type", "structure", "slug"]
 
     def named(self, rows, taxonomy, name):
         return content_named(rows, tenant=self.request.tenant, taxonomy=taxonomy, name=name)
+
+
+class VersionFilterSet(FilterSet):
+    class Meta:
+        model = ContentVersion
+        fields = {"created_at": ["gte", "lt"], "made_by": ["exact"], "number": ["exact", "gte", "lte"]}
 
 
 class ImageFilterSet(SiteFilterSet):
