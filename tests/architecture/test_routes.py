@@ -97,10 +97,9 @@ def test_a_stranger_gets_401_everywhere(anonymous):
         if route.view.permission_classes and route.view.permission_classes[0].__name__ == "AllowAny":
             continue
         path = route.path
-        for part in ("{id}", "{key_id}", "{site_id}"):
-            path = path.replace(part, "1")
         path = path.replace("{prompt_type}", "content").replace("{key}", "publishing")
         path = path.replace("{task_id}", "5b1a7c4e-2f0c-4d57-9a3e-0d2f6f8f1c11")
+        path = re.sub(r"{\w+}", "1", path)
         answer = getattr(anonymous, route.method.lower())(path)
         assert answer.status_code == 401, (route.name, answer.status_code)
 
