@@ -114,7 +114,8 @@ def test_what_can_not_stand(alice, bob):
         answer = alice.client.post(URL, {"site": alice.site.pk, **body})
         assert "Bob's" not in refused(answer, field)
     for row, body, field in [
-        (top, {"parent": child.pk}, "parent"), (top, {"parent": top.pk}, "parent"), (top, {"taxonomy": "tag"}, "taxonomy"),
+        (top, {"parent": child.pk}, "parent"), (top, {"parent": top.pk}, "parent"),
+        (top, {"taxonomy": "tag"}, "taxonomy"),
         (child, {"name": "café", "parent": None}, "name"), (top, {"site": elsewhere.site_id}, "site"),
     ]:  # fmt: skip
         refused(alice.client.patch(f"{URL}{row.pk}/", body), field)

@@ -1,7 +1,6 @@
 """The names that articles give their categories and tags, held against the site's terms."""
 
 import json
-import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 

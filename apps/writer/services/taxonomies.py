@@ -50,8 +50,8 @@ def taxonomy_ensure(
     """The term of this name under this parent, made when it is missing; asking again changes nothing.
 
     With an `external_id` it is that term of the site's WordPress, spelled as there: what has been renamed or moved
-    there is renamed and moved here, and joined with a term of ours that stands in its new place. Where two terms of WordPress have one
-    name under one parent, the first stands for both. `name` and `slug` may come as WordPress stores them.
+    there is renamed and moved here, and joined with a term of ours that stands in its new place. Where two terms of
+    WordPress have one name under one parent, the first stands for both. `name` and `slug` may come as stored there.
     Raises Invalid for a name that can not stand, a parent of another site or taxonomy, circles and depth; NotFound.
     """
     taxonomy = ALIASES.get(taxonomy, taxonomy)
