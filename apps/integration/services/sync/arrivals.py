@@ -1,6 +1,7 @@
 """Posts that were not ours come in as content of the site, many at once; those that are ours are known again."""
 
 from collections.abc import Collection, Mapping
+from html import unescape
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from apps.integration.models import SiteIntegration, SyncedPost
 from apps.integration.services.sync.changes import LIVE
-from apps.integration.services.sync.compare import agree
+from apps.integration.services.sync.compare import agree, alike
 from apps.integration.services.sync.texts import KEY_SLUG, Remote, ours_of
 from apps.planner.services.topics import Topic, topics_claim
 from apps.writer.models import Content, ContentVersion
@@ -72,16 +73,17 @@ def topic_of(synced: SyncedPost, content: Content) -> Topic:
 
 
 def known_again(integration: SiteIntegration, remotes: Collection[Remote]) -> None:
-    """Articles that are these posts already, after a connection was made anew, get their row. What both sides last
-    agreed on went with the old connection."""
+    """Articles that are these posts already, after a connection was made anew or the site has moved, get their row.
+    What both sides last agreed on went with the old one."""
     ids = {str(r.id): r for r in remotes}
     contents = Content.objects.filter(site_id=integration.site_id, external_id__in=ids).exclude(
         synced_posts__integration=integration
     )
     known = {}
-    for content in contents.only("external_id", "external_url", "site_id"):
-        host = content.external_url.partition("://")[2]
-        if host == integration.place or host.startswith(f"{integration.place}/"):
+    for content in contents.only("external_id", "external_url", "site_id", "slug", "title"):
+        fields = ids[content.external_id].fields
+        is_copy = content.slug == fields["slug"] and alike("title", content.title, unescape(fields["title"]))
+        if is_copy or f"{content.external_url.partition('://')[2]}/".startswith(f"{integration.place}/"):
             known[content.external_id] = content
     SyncedPost.objects.bulk_create(
         SyncedPost(

@@ -126,7 +126,7 @@ def posts_gone(
 
 def _rows(integration: SiteIntegration, ids: Collection[int]) -> dict[int, SyncedPost]:
     rows = SyncedPost.objects.filter(integration=integration, external_id__in=list(ids))
-    return {row.external_id: row for row in rows}
+    return {row.external_id: row for row in rows.order_by("external_id")}
 
 
 def _stands(row: SyncedPost, remote: Remote) -> bool:

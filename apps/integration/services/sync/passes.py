@@ -79,12 +79,12 @@ class _Pass:
         if self.cursor["at"] == "terms":
             self.run.progress(0, self.cursor["total"], "Reading categories and tags", force=True)
             self.counts.add("terms", terms_take(self.site, self.integration, structure, self.run))
-            self._step(at="posts", kind=0, offset=0)
+            self._step(at="posts", type=0, offset=0)
         while self.cursor["at"] == "posts":
             if time.monotonic() > self.until:
                 raise GoOnLater
-            if self.cursor["kind"] < len(kinds):
-                self._page(kinds[self.cursor["kind"]])
+            if self.cursor["type"] < len(kinds):
+                self._page(kinds[self.cursor["type"]])
             else:
                 self._step(at="gone")
         if self.cursor["at"] == "gone":
@@ -130,7 +130,7 @@ class _Pass:
         offset = cursor["offset"] + size
         done = cursor["done"] + len(ids)
         more = offset < total if total is not None else bool(ids)
-        place = {"offset": offset} if more else {"kind": cursor["kind"] + 1, "offset": 0}
+        place = {"offset": offset} if more else {"type": cursor["type"] + 1, "offset": 0}
         key = f"{self.sync.pk}:{kind.name}:{cursor['offset']}"
         self._take(kind, rows, asked_at, key, ids, size=size, done=done, **place)
         self.run.progress(done, max(cursor["total"], done), f"Reading {kind.rest_base}")

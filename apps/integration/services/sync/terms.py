@@ -8,7 +8,7 @@ from apps.core.errors import AppError
 from apps.core.jobs import JobRun
 from apps.integration.clients.wordpress import WordPress
 from apps.integration.models import SiteIntegration, SiteStructure
-from apps.integration.services.sync.texts import PostType, Remote
+from apps.integration.services.sync.texts import Remote
 from apps.writer.services.taxonomies import taxonomy_ensure
 
 FIELDS = "id,name,slug,parent,count,description"
@@ -51,13 +51,7 @@ class TermNames(Mapping[int, str]):
                 self._names |= {row["id"]: _name(row) for row in rows if isinstance(row.get("id"), int)}
 
 
-def terms_take(
-    site: WordPress,
-    integration: SiteIntegration,
-    structure: SiteStructure,
-    kinds: Collection[PostType],
-    run: JobRun,
-) -> int:
+def terms_take(site: WordPress, integration: SiteIntegration, structure: SiteStructure, run: JobRun) -> int:
     """Brings the terms of the site's post types in. Returns how many there are. Raises WordPressError."""
     used = {name for kind in structure.post_types for name in kind["taxonomies"]}
     count = 0
