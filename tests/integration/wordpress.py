@@ -86,13 +86,26 @@ class FakeSite:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    def do_OPTIONS(self):
+        self.send({})
+
+    def do_POST(self):
+        sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        texts = {n: {"raw": sent.pop(n)} for n in ("title", "content", "excerpt") if n in sent}
+        row = self.server.site.posts[int(urlsplit(self.path).path.rpartition("/")[2])]
+        row.update(sent, **texts, modified_gmt="2026-06-01T10:00:00")
+        self.send(row)
+
     def do_GET(self):
         parts = urlsplit(self.path)
         params = {name: values[0] for name, values in parse_qs(parts.query).items()}
         status, body, headers = self.server.site.answer(parts.path, params)
+        self.send(body, status, headers)
+
+    def send(self, body, status=200, headers=()):
         data = json.dumps(body).encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **headers}.items():
+        for name, value in {"Content-Type": "application/json", **dict(headers)}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
