@@ -146,7 +146,7 @@ def make_world(name: str) -> World:
         html=f"<p>{secret}</p>",
     )
     add(ContentVersion, content=content, number=1, title=secret, slug=secret, made_by=secret)
-    add(SiteStructure, integration=integration, site={"name": secret}, post_types=[], taxonomies=[])
+    add(SiteStructure, integration=integration, about={"name": secret}, post_types=[], taxonomies=[])
     add(SyncRun, site=site, integration=integration, state="failed", error=secret, job_id=uuid.uuid4())
     add(
         SyncedPost,

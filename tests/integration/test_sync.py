@@ -290,7 +290,7 @@ def test_the_structure_of_a_site(alice, site, connected):
     assert alice.client.get(f"{path}/content_types/").json()["data"] == []
     structure = alice.client.post(f"{path}/update_structure/").json()["data"]
     assert [t["name"] for t in structure["post_types"]] == ["post", "page"]
-    assert structure["site"]["permalinks"] == f"{site.url}/%postname%/"
+    assert structure["about"]["permalinks"] == f"{site.url}/%postname%/"
     assert structure["authors"] == [{"id": 1, "name": "Ed", "slug": "ed"}]
     alias = f"/api/v1/integration/integrations/{connected.pk}"
     assert alice.client.post(f"{alias}/update-structure/").status_code == 200

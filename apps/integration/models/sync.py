@@ -21,7 +21,7 @@ class SiteStructure(TenantModel):
     )
     taxonomies = models.JSONField(default=list)
     authors = models.JSONField(default=list)
-    site = models.JSONField(default=dict, help_text="Name, time zone, permalinks, plug-ins.")
+    about = models.JSONField(default=dict, help_text="Name, time zone, permalinks, plug-ins.")
     fetched_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

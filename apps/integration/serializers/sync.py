@@ -25,7 +25,7 @@ class PullSerializer(serializers.Serializer):
     deep = serializers.BooleanField(default=False, help_text="As for sync/.")
 
 
-class ProgressSerializer(serializers.Serializer):
+class SyncProgressSerializer(serializers.Serializer):
     current = serializers.IntegerField()
     total = serializers.IntegerField(help_text="Published posts of the site, as its structure said.")
     percent = serializers.IntegerField()
@@ -38,7 +38,7 @@ class SyncStatusSerializer(serializers.Serializer):
     direction = serializers.ChoiceField(SyncRun.Direction.choices)
     state = serializers.ChoiceField(SyncRun.State.choices)
     deep = serializers.BooleanField()
-    progress = ProgressSerializer()
+    progress = SyncProgressSerializer()
     counts = serializers.DictField(
         child=serializers.IntegerField(),
         help_text="seen, new, changed, unchanged, moved (state or address), conflict, gone, hidden (from our user), "
@@ -121,7 +121,7 @@ class DebugStatusSerializer(serializers.Serializer):
     events = EventStateSerializer(many=True)
 
 
-class ContentTypeSerializer(serializers.Serializer):
+class PostTypeSerializer(serializers.Serializer):
     name = serializers.CharField()
     label = serializers.CharField()
     rest_base = serializers.CharField(help_text="As the REST API calls it.")
@@ -132,14 +132,14 @@ class ContentTypeSerializer(serializers.Serializer):
     taxonomies = serializers.ListField(child=serializers.CharField())
 
 
-class StructureSerializer(TenantSerializer):
+class SiteStructureSerializer(TenantSerializer):
     class Meta:
         model = SiteStructure
-        fields = ["integration", "post_types", "taxonomies", "authors", "site", "fetched_at"]
+        fields = ["integration", "post_types", "taxonomies", "authors", "about", "fetched_at"]
         read_only_fields = fields
 
 
-class ConflictSerializer(TenantSerializer):
+class SyncConflictSerializer(TenantSerializer):
     title = serializers.CharField(source="content.title", read_only=True)
     fields_in_conflict = serializers.SerializerMethodField()
     detected_at = serializers.DateTimeField(source="conflict_at", read_only=True)
@@ -173,11 +173,11 @@ class ConflictTextsSerializer(serializers.Serializer):
     )
 
 
-class ConflictDetailSerializer(ConflictSerializer):
+class SyncConflictDetailSerializer(SyncConflictSerializer):
     texts = serializers.SerializerMethodField()
 
-    class Meta(ConflictSerializer.Meta):
-        fields = [*ConflictSerializer.Meta.fields, "texts"]
+    class Meta(SyncConflictSerializer.Meta):
+        fields = [*SyncConflictSerializer.Meta.fields, "texts"]
         read_only_fields = fields
 
     def get_texts(self, synced: SyncedPost) -> ConflictTextsSerializer:

@@ -62,7 +62,7 @@ def structure_read(site: WordPress, integration: SiteIntegration) -> SiteStructu
             "post_types": post_types,
             "taxonomies": taxonomies,
             "authors": _allowed(lambda: _authors(site)) or [],
-            "site": _site(site, post_types),
+            "about": _about(site, post_types),
             "fetched_at": timezone.now(),
         },
     )
@@ -127,7 +127,7 @@ def _authors(site: WordPress) -> list[dict]:
     return found
 
 
-def _site(site: WordPress, post_types: list[dict]) -> dict:
+def _about(site: WordPress, post_types: list[dict]) -> dict:
     index = site.get("/" if "rest_route" in site.root else "")
     namespaces = [n for n in index.get("namespaces", []) if isinstance(n, str)]
     plugins = _allowed(lambda: site.get("/wp/v2/plugins", _fields="plugin,name,version,status")) or []

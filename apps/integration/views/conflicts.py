@@ -6,8 +6,8 @@ from apps.core.filters import IdFilter, SiteFilterSet
 from apps.core.viewsets import TenantReadViewSet
 from apps.integration.models import SyncedPost
 from apps.integration.serializers.sync import (
-    ConflictDetailSerializer,
-    ConflictSerializer,
+    SyncConflictDetailSerializer,
+    SyncConflictSerializer,
     ResolvedSerializer,
     ResolveSerializer,
 )
@@ -37,17 +37,18 @@ class ConflictViewSet(TenantReadViewSet):
     ordering = ["-conflict_at"]
 
     def get_serializer_class(self):
-        return ConflictDetailSerializer if self.action == "retrieve" else ConflictSerializer
+        return SyncConflictDetailSerializer if self.action == "retrieve" else SyncConflictSerializer
 
     @extend_schema(request=ResolveSerializer, responses=ResolvedSerializer)
     @action(detail=True, methods=["post"])
     def resolve(self, request, pk=None):
         """Choose: `theirs` comes in here, as a version; `ours`, or the `merged` text that is sent along and becomes
         ours, goes to WordPress by a job."""
+        synced = self.get_object()
         data = self.validated(ResolveSerializer)
         job = conflict_resolve(
             account_id=self.tenant.account_id,
-            synced_id=self.get_object().pk,
+            synced_id=synced.pk,
             choice=data["choice"],
             texts={name: data[name] for name in ("title", "html", "excerpt") if name in data},
             seen=data["seen"],

@@ -11,11 +11,11 @@ from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import TenantMixin
 from apps.integration.models import SiteIntegration, SyncRun
 from apps.integration.serializers.sync import (
-    ContentTypeSerializer,
+    PostTypeSerializer,
     DebugStatusSerializer,
     PullSerializer,
     SiteSyncSerializer,
-    StructureSerializer,
+    SiteStructureSerializer,
     SyncHealthSerializer,
     SyncSerializer,
     SyncStatusSerializer,
@@ -85,15 +85,15 @@ class SyncViewSet(TenantMixin, viewsets.GenericViewSet):
         """The last syncs and webhooks in full, for whoever looks for a reason."""
         return Response(DebugStatusSerializer(debug_status(integration=self.get_object())).data)
 
-    @extend_schema(request=None, responses=StructureSerializer)
+    @extend_schema(request=None, responses=SiteStructureSerializer)
     @action(detail=True, methods=["post"])
     def update_structure(self, request, pk=None):
         """Read anew what the site is made of: post types, taxonomies, authors, permalinks and plug-ins, as far as its
         REST API tells them to the user that connects."""
         structure = structure_update(integration=self.get_object())
-        return Response(StructureSerializer(structure, context=self.get_serializer_context()).data)
+        return Response(SiteStructureSerializer(structure, context=self.get_serializer_context()).data)
 
-    @extend_schema(responses=ContentTypeSerializer(many=True))
+    @extend_schema(responses=PostTypeSerializer(many=True))
     @action(detail=True)
     def content_types(self, request, pk=None):
         """The post types of the site, as they were read last; empty before that."""
@@ -105,7 +105,7 @@ class SyncViewSet(TenantMixin, viewsets.GenericViewSet):
             {**kind, "synced": synced.get(kind["rest_base"], 0)}
             for kind in (structure.post_types if structure else [])
         ]
-        return Response(ContentTypeSerializer(found, many=True).data)
+        return Response(PostTypeSerializer(found, many=True).data)
 
     def _start(self, integration: SiteIntegration, *, direction: str, deep: bool) -> Response:
         job = sync_start(integration=integration, direction=direction, deep=deep, user_id=self.tenant.user_id)

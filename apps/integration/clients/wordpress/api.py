@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from apps.core.http import OutboundError, client
@@ -97,7 +96,7 @@ class WordPress:
             reraise=True,
         )
 
-    def _answer(self, method: str, path: str, params: dict, body: dict) -> tuple[Any, httpx.Headers]:
+    def _answer(self, method: str, path: str, params: dict, body: dict) -> tuple[Any, Mapping[str, str]]:
         url = self.root + path
         if "rest_route=" in self.root:  # the API without permalinks: its path is a parameter
             url, _, route = self.root.partition("?rest_route=")
