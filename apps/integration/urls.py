@@ -3,6 +3,7 @@ from rest_framework.routers import SimpleRouter
 
 from apps.integration.views.conflicts import ConflictViewSet
 from apps.integration.views.connections import IntegrationViewSet
+from apps.integration.views.settings import DefaultSettingsView, PublishingSettingsView, UnifiedSettingsView
 from apps.integration.views.sync import SyncViewSet
 from apps.integration.views.webhooks import MetadataWebhookView, StatusWebhookView, WordPressWebhookView
 
@@ -19,5 +20,8 @@ urlpatterns = [
     path("integrations/", IntegrationViewSet.as_view({"get": "list"})),
     path("integrations/<pk>/update-structure/", SyncViewSet.as_view({"post": "update_structure"})),
     path("integrations/<pk>/get_content_types/", SyncViewSet.as_view({"get": "content_types"})),
+    path("settings/defaults/", DefaultSettingsView.as_view()),
+    path("sites/<int:site_id>/unified-settings/", UnifiedSettingsView.as_view(), name="unified-settings"),
+    path("sites/<int:site_id>/publishing-settings/", PublishingSettingsView.as_view()),
     *router.urls,
 ]

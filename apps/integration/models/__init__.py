@@ -1,6 +1,7 @@
 """The settings of a site, what a site is connected to, and how the two are kept alike."""
 
 from apps.integration.models.connections import (
+    LIMIT_FIELDS,
     STAGES,
     WEEKDAYS,
     DefaultSettings,
@@ -15,6 +16,7 @@ from apps.integration.models.connections import (
 from apps.integration.models.sync import SiteStructure, SyncedPost, SyncRun, WebhookEvent
 
 __all__ = [
+    "LIMIT_FIELDS",
     "STAGES",
     "WEEKDAYS",
     "DefaultSettings",

@@ -6,10 +6,10 @@ from apps.core.filters import IdFilter, SiteFilterSet
 from apps.core.viewsets import TenantReadViewSet
 from apps.integration.models import SyncedPost
 from apps.integration.serializers.sync import (
-    SyncConflictDetailSerializer,
-    SyncConflictSerializer,
     ResolvedSerializer,
     ResolveSerializer,
+    SyncConflictDetailSerializer,
+    SyncConflictSerializer,
 )
 from apps.integration.services.sync.conflicts import conflict_resolve
 

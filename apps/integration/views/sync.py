@@ -11,11 +11,11 @@ from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import TenantMixin
 from apps.integration.models import SiteIntegration, SyncRun
 from apps.integration.serializers.sync import (
-    PostTypeSerializer,
     DebugStatusSerializer,
+    PostTypeSerializer,
     PullSerializer,
-    SiteSyncSerializer,
     SiteStructureSerializer,
+    SiteSyncSerializer,
     SyncHealthSerializer,
     SyncSerializer,
     SyncStatusSerializer,
