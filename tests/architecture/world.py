@@ -24,7 +24,7 @@ from apps.core.models import Job
 from apps.integration.models import SiteIntegration, SiteSettings
 from apps.intelligence.models import PromptVersion, ProviderSettings
 from apps.notifications.models import Notification, NotificationPreference
-from apps.planner.models import Cluster, ContentIdea, Keyword
+from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
 from apps.system.models import AuthorProfile, ContentSettings
 from apps.writer.models import Content, Image, Task
@@ -126,6 +126,7 @@ def make_world(name: str) -> World:
     keyword = add(Keyword, site=site, sector=sector, cluster=cluster, keyword=secret, key=secret)
     idea = add(ContentIdea, site=site, sector=sector, cluster=cluster, title=secret, primary_keyword=secret)
     idea.keywords.add(keyword)
+    add(ClaimedTopic, site=site, source="idea", source_id=idea.pk, phrase=secret, key=secret, title=secret)
     task = add(Task, site=site, sector=sector, cluster=cluster, title=secret)
     content = add(
         Content,

@@ -5,7 +5,7 @@ from rest_framework.response import Response
 from apps.core.filters import SiteFilterSet
 from apps.core.viewsets import TenantViewSet
 from apps.integration.models import SiteIntegration
-from apps.integration.serializers import DiagnosisSerializer, IntegrationSerializer
+from apps.integration.serializers.connections import DiagnosisSerializer, IntegrationSerializer
 from apps.integration.services.connections import connection_test
 
 
