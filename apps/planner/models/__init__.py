@@ -3,6 +3,7 @@
 from apps.planner.models.ideas import ClaimedTopic, ContentIdea, ContentType, Structure
 from apps.planner.models.keywords import Cluster, Keyword, WorkflowQuerySet
 from apps.planner.models.library import (
+    BANDS,
     DIFFICULTY_LABELS,
     Intent,
     LibraryCell,
@@ -14,6 +15,7 @@ from apps.planner.models.library import (
 )
 
 __all__ = [
+    "BANDS",
     "DIFFICULTY_LABELS",
     "ClaimedTopic",
     "Cluster",

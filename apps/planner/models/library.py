@@ -18,6 +18,16 @@ class Intent(models.TextChoices):
 DIFFICULTY_LABELS = {"easy": 30, "medium": 50, "hard": 70, "very_hard": 100}
 
 
+# label -> (lowest, highest)
+BANDS = dict(
+    zip(
+        DIFFICULTY_LABELS,
+        zip([0, *(top + 1 for top in DIFFICULTY_LABELS.values())], DIFFICULTY_LABELS.values(), strict=False),
+        strict=True,
+    )
+)
+
+
 def difficulty_label(difficulty: int | None) -> str | None:
     """easy 0-30, medium 31-50, hard 51-70, very_hard 71-100; None when unknown."""
     if difficulty is None:
@@ -25,7 +35,15 @@ def difficulty_label(difficulty: int | None) -> str | None:
     return next(label for label, top in DIFFICULTY_LABELS.items() if difficulty <= top)
 
 
-FILTERED_BY = ("industry_sector", "country", "volume", "difficulty", "intent", "is_high_opportunity", "credit_cost")
+FILTERED_BY = (
+    "industry_sector",
+    "country",
+    "volume",
+    "difficulty",
+    "intent",
+    "is_high_opportunity",
+    "credit_cost",
+)
 
 
 def _beside(*ordered: str) -> list[str]:
@@ -35,7 +53,10 @@ def _beside(*ordered: str) -> list[str]:
 class SeedKeyword(models.Model):
     """A keyword of the library, which all accounts share. `key` is its identity (see keyword_files.keyword_key)."""
 
-    industry_sector = models.ForeignKey(IndustrySector, on_delete=models.CASCADE, related_name="keywords")
+    # Its index is that of the sector and the volume.
+    industry_sector = models.ForeignKey(
+        IndustrySector, on_delete=models.CASCADE, related_name="keywords", db_index=False
+    )
     keyword = models.CharField(max_length=500)
     key = models.CharField(max_length=500)
     country = models.CharField(max_length=2, default="US")
@@ -52,6 +73,18 @@ class SeedKeyword(models.Model):
         | models.Q(volume__gte=1000, difficulty__isnull=False, difficulty__lte=50),
         output_field=models.BooleanField(),
         db_persist=True,
+    )
+    band = models.GeneratedField(
+        expression=models.Case(
+            *(
+                models.When(difficulty__lte=top, then=models.Value(label))
+                for label, (_, top) in BANDS.items()
+            ),
+            default=models.Value(""),
+        ),
+        output_field=models.CharField(max_length=9),
+        db_persist=True,
+        help_text="The label of the difficulty; empty when unknown.",
     )
     credit_cost = models.PositiveIntegerField(default=0, help_text="Above 0: a paid keyword.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -74,6 +107,9 @@ class SeedKeyword(models.Model):
                 name="seed_sector_volume",
             ),
             models.Index(
+                fields=["band", "-volume", "-id"], include=_beside("volume"), name="seed_band_volume"
+            ),
+            models.Index(
                 fields=["country", "-volume", "-id"],
                 include=_beside("country", "volume"),
                 name="seed_country_volume",
@@ -83,12 +119,17 @@ class SeedKeyword(models.Model):
                 include=_beside("country", "volume"),
                 name="seed_country_desc",
             ),
-            models.Index(fields=["keyword", "id"], include=_beside(), name="seed_keyword_text"),
-            models.Index(fields=["difficulty", "id"], include=_beside("difficulty"), name="seed_difficulty_id"),
+            models.Index(fields=["key", "id"], include=_beside(), name="seed_key_order"),
+            models.Index(
+                fields=["difficulty", "-volume", "-id"],
+                include=_beside("difficulty", "volume"),
+                name="seed_difficulty_volume",
+            ),
             models.Index(
                 models.F("difficulty").desc(nulls_last=True),
+                models.F("volume").desc(),
                 models.F("id").desc(),
-                include=_beside("difficulty"),
+                include=_beside("difficulty", "volume"),
                 name="seed_difficulty_desc",
             ),
             # What these hold stands together at one end of the orders, so a walk from the other end is long.
@@ -99,11 +140,18 @@ class SeedKeyword(models.Model):
                 name="seed_high_volume",
             ),
             models.Index(
-                models.F("difficulty").desc(nulls_last=True),
-                models.F("id").desc(),
-                include=_beside("difficulty"),
+                fields=["difficulty", "-volume", "-id"],
+                include=_beside("difficulty", "volume"),
                 condition=models.Q(is_high_opportunity=True),
                 name="seed_high_difficulty",
+            ),
+            models.Index(
+                models.F("difficulty").desc(nulls_last=True),
+                models.F("volume").desc(),
+                models.F("id").desc(),
+                include=_beside("difficulty", "volume"),
+                condition=models.Q(is_high_opportunity=True),
+                name="seed_high_difficulty_desc",
             ),
             models.Index(
                 fields=["-volume", "-id"],
@@ -143,10 +191,10 @@ class LibraryCell(models.Model):
 
     # The triggers empty the cells of a sector that goes; its rows may go in any order.
     industry_sector = models.ForeignKey(
-        IndustrySector, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        IndustrySector, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
     country = models.CharField(max_length=2)
-    band = models.CharField(max_length=9, help_text="The label of the difficulty; empty when unknown.")
+    band = models.CharField(max_length=9)
     is_high_opportunity = models.BooleanField()
     is_paid = models.BooleanField()
     n = models.IntegerField()
