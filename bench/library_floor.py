@@ -3,4 +3,3 @@
 from config.settings import *  # noqa: F403
 
 ROOT_URLCONF = "bench.library_plain_urls"
-

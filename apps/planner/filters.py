@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import django_filters
 from django import forms
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 
 from apps.core.filters import FilterSet, IdFilter, IdsFilter, SiteFilterSet, StrictBooleanFilter
@@ -73,15 +75,15 @@ class KeyWordsFilter(django_filters.CharFilter):
 class LibraryFilterSet(FilterSet):
     """Reads what is asked of the library; its services do the filtering."""
 
-    sector_ids = IdsFilter(label="Ids of the catalogue's sectors: 1,2,3.")
+    sector_ids = IdsFilter(field_name="industry_sector_id", label="Ids of the catalogue's sectors: 1,2,3.")
     search = KeyWordsFilter(max_length=500, label="Three characters or more.")
     country = CountryFilter(max_length=60, label="ISO 3166 alpha-2; UK is GB.")
     volume_min = WholeFilter()
     volume_max = WholeFilter()
-    difficulty = ChoicesFilter(choices=[(label, label) for label in BANDS])
+    difficulty = ChoicesFilter(field_name="band", choices=[(label, label) for label in BANDS])
     intent = ChoicesFilter(choices=Intent.choices)
     is_high_opportunity = StrictBooleanFilter()
-    is_paid = StrictBooleanFilter()
+    is_paid = extend_schema_field(OpenApiTypes.BOOL)(StrictBooleanFilter())
 
     class Meta:
         model = SeedKeyword
