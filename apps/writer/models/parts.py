@@ -7,7 +7,7 @@ from apps.writer.models.tasks import Task
 
 
 class DraftPart(TenantModel):
-    """One answer of a model for a task. Who begins again after a crash finds it, and pays the provider no second time."""
+    """One answer of a model for a task: who begins again after a crash finds it, and pays no provider twice."""
 
     tenant_site = "task__site_id"
 
