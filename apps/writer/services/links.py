@@ -5,7 +5,6 @@ from collections.abc import Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import httpx
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -102,9 +101,10 @@ def _asked(url: str) -> bool:
     return url.startswith(("http://", "https://")) and not url.startswith(f"{settings.PUBLIC_URL}/")
 
 
-def _problem(client: httpx.Client, url: str) -> str:
+def _problem(client, url: str) -> str:
     """One sentence, "" for an address that answers."""
     try:
+        http.check_url(url)
         status = client.head(url).status_code
         if status in _NO_HEAD:
             with client.stream("GET", url) as answer:
@@ -113,8 +113,6 @@ def _problem(client: httpx.Client, url: str) -> str:
         return ""
     except http.OutboundError as error:
         return str(error)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-        return "It is no address that can be opened."
     if status in (404, 410):
         return f"There is no such page (status {status}). Correct the address, or take the link out."
     if status in (401, 403, 429):
