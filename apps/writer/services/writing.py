@@ -133,7 +133,13 @@ def _in_sections(task: Task, ask: Callable[..., dict], include_faq: bool) -> dic
 
 
 def _ask(task: Task, function: str, inputs: dict, testing: bool) -> TextResult:
-    common = {"function": function, "inputs": inputs, "account_id": task.account_id, "testing": testing}
+    common = {
+        "function": function,
+        "inputs": inputs,
+        "account_id": task.account_id,
+        "site_id": task.site_id,
+        "testing": testing,
+    }
     key = text_key(**common)
     kept = DraftPart.objects.filter(task_id=task.pk, key=key).first()
     if kept is not None:
