@@ -1,5 +1,7 @@
 """The settings of a site, the record they begin from, and what a site is connected to."""
 
+import secrets
+
 from django.db import models
 
 from apps.accounts.models import Site
@@ -96,6 +98,11 @@ class SiteSettings(SettingsFields, TenantModel):
         return f"Settings of {self.site_id}"
 
 
+def secret_new() -> str:
+    """256 random bits, in characters that no form or header changes."""
+    return secrets.token_hex(32)
+
+
 class SiteIntegration(TenantModel):
     """The connection of a site to the system that shows its content."""
 
@@ -104,6 +111,7 @@ class SiteIntegration(TenantModel):
 
     class AuthMethod(models.TextChoices):
         APP_PASSWORD = "app_password"  # noqa: S105 (a name)
+        PLUGIN = "plugin"
 
     class Status(models.TextChoices):
         UNTESTED = "untested"
@@ -115,8 +123,29 @@ class SiteIntegration(TenantModel):
     platform = models.CharField(max_length=10, choices=Platform, default=Platform.WORDPRESS)
     base_url = models.URLField(max_length=300, help_text="As it stands under Settings, General in WordPress.")
     auth_method = models.CharField(max_length=12, choices=AuthMethod, default=AuthMethod.APP_PASSWORD)
-    username = models.CharField(max_length=100, help_text="The login name in WordPress.")
-    app_password = EncryptedTextField()
+    username = models.CharField(max_length=100, blank=True, help_text="The login name in WordPress.")
+    app_password = EncryptedTextField(blank=True)
+    signing_secret = EncryptedTextField(
+        default=secret_new, help_text="Signs the site's webhooks, and what we ask of its plugin."
+    )
+    plugin_version = models.CharField(
+        max_length=20, blank=True, help_text="Empty: the site has no plugin of ours."
+    )
+    post_types = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="By content type the post type at the site, where it is not its own.",
+    )
+    taxonomies = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Where categories and tags go, where it is not the post type's own.",
+    )
+    author = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="The user of the site whose name articles carry; empty: who connects.",
+    )
     is_active = models.BooleanField(default=True, help_text="Content of the site is published here.")
     rest_root = models.CharField(max_length=330, blank=True, help_text="Where the REST API was found.")
     status = models.CharField(max_length=9, choices=Status, default=Status.UNTESTED)
@@ -131,6 +160,10 @@ class SiteIntegration(TenantModel):
 
     def __str__(self) -> str:
         return self.name or f"{self.get_platform_display()} at {self.base_url}"
+
+    @property
+    def has_plugin(self) -> bool:
+        return self.auth_method == self.AuthMethod.PLUGIN or bool(self.plugin_version)
 
     @property
     def place(self) -> str:

@@ -1,6 +1,6 @@
 from rest_framework.routers import SimpleRouter
 
-from apps.integration.views import IntegrationViewSet
+from apps.integration.views.connections import IntegrationViewSet
 
 router = SimpleRouter()
 router.register("", IntegrationViewSet, basename="integration")

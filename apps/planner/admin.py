@@ -17,7 +17,7 @@ from apps.accounts.models import IndustrySector
 from apps.core.admin import ReadOnly
 from apps.core.csv_admin import csv_download
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile, keyword_key, keyword_text
-from apps.planner.models import Cluster, ContentIdea, Keyword, LibraryImport, SeedKeyword
+from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword, LibraryImport, SeedKeyword
 from apps.planner.services.keywords import keywords_delete
 from apps.planner.services.library import keywords_import
 from apps.planner.services.library_imports import library_import_send, library_import_start
@@ -245,3 +245,12 @@ class ContentIdeaAdmin(MadeByAccounts):
     list_select_related = ["account", "site", "cluster"]
     search_fields = ["title", "primary_keyword", "account__name", "site__domain"]
     raw_id_fields = ["sector", "cluster", "keywords"]
+
+
+@admin.register(ClaimedTopic)
+class ClaimedTopicAdmin(ReadOnly, ModelAdmin):
+    list_display = ["phrase", "account", "site", "source", "source_id", "title", "url", "updated_at"]
+    list_filter = ["source"]
+    list_select_related = ["account", "site"]
+    search_fields = ["phrase", "title", "account__name", "site__domain"]
+    show_full_result_count = False

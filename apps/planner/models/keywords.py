@@ -1,4 +1,4 @@
-"""From the library of search keywords to the ideas for articles."""
+"""Keywords: those of the library, those of a site's workflow, and their clusters."""
 
 from typing import ClassVar, Self
 
@@ -16,23 +16,6 @@ class Intent(models.TextChoices):
     NAVIGATIONAL = "navigational"
     COMMERCIAL = "commercial"
     TRANSACTIONAL = "transactional"
-
-
-class ContentType(models.TextChoices):
-    POST = "post"
-    PAGE = "page"
-    PRODUCT = "product"
-    TAXONOMY_TERM = "taxonomy_term"
-
-
-class Structure(models.TextChoices):
-    ARTICLE = "article"
-    GUIDE = "guide"
-    COMPARISON = "comparison"
-    REVIEW = "review"
-    LISTICLE = "listicle"
-    LANDING_PAGE = "landing_page"
-    PRODUCT_PAGE = "product_page"
 
 
 # label -> the highest difficulty it covers
@@ -251,47 +234,3 @@ class Keyword(TenantModel):
 
     def __str__(self) -> str:
         return self.keyword
-
-
-class ContentIdea(TenantModel):
-    """An article worth writing."""
-
-    class Status(models.TextChoices):
-        NEW = "new"
-        QUEUED = "queued"
-        COMPLETED = "completed"
-
-    COMES_FROM: ClassVar = {
-        Status.NEW: [Status.QUEUED],
-        Status.QUEUED: [Status.NEW],
-        Status.COMPLETED: [],  # set where its article is written
-    }
-
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="ideas")
-    sector = models.ForeignKey(Sector, null=True, blank=True, on_delete=models.SET_NULL, related_name="ideas")
-    cluster = models.ForeignKey(
-        Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="ideas"
-    )
-    title = models.CharField(max_length=300)
-    description = models.TextField(blank=True)
-    content_type = models.CharField(max_length=14, choices=ContentType, default=ContentType.POST)
-    structure = models.CharField(max_length=14, choices=Structure, default=Structure.ARTICLE)
-    intent = models.CharField(max_length=14, choices=Intent, blank=True)
-    primary_keyword = models.CharField(max_length=500, blank=True)
-    keywords = models.ManyToManyField(Keyword, blank=True, related_name="ideas")
-    outline = models.JSONField(default=list, blank=True)
-    word_count = models.PositiveIntegerField(default=1200)
-    status = models.CharField(max_length=10, choices=Status, default=Status.NEW)
-    is_offline_draft = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-
-    objects = WorkflowQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        verbose_name = "idea"
-        indexes = [models.Index(fields=["site", "status"], name="idea_site_status")]
-
-    def __str__(self) -> str:
-        return self.title

@@ -4,8 +4,8 @@ from rest_framework.response import Response
 
 from apps.core.filters import SiteFilterSet
 from apps.core.viewsets import TenantViewSet
-from apps.integration.models import SiteIntegration
-from apps.integration.serializers import DiagnosisSerializer, IntegrationSerializer
+from apps.integration.models import SiteIntegration, secret_new
+from apps.integration.serializers.connections import DiagnosisSerializer, IntegrationSerializer
 from apps.integration.services.connections import connection_test
 
 
@@ -27,16 +27,21 @@ class IntegrationViewSet(TenantViewSet):
     ordering_fields = ["created_at", "updated_at", "last_tested_at"]
 
     def create(self, request, *args, **kwargs):
-        """Connect a site. An ApiKey makes or changes the connection of its own site (200 when it was there)."""
-        if not self.tenant.is_key:
-            return super().create(request, *args, **kwargs)
-        (site_id,) = self.tenant.site_ids
-        there = self.get_queryset().filter(site_id=site_id).first()
-        serializer = self.get_serializer(
-            there, data={"site": site_id, **request.data}, partial=there is not None
-        )
+        """Connect a site. An ApiKey makes or changes the connection of its own site (200 when it was there). The
+        answer holds the signing secret of webhooks this once; a plugin that connects is given a new one each time."""
+        data, there = request.data, None
+        if self.tenant.is_key:
+            (site_id,) = self.tenant.site_ids
+            there = self.get_queryset().filter(site_id=site_id).first()
+            data = {"site": site_id, **request.data}
+        serializer = self.get_serializer(there, data=data, partial=there is not None)
         serializer.is_valid(raise_exception=True)
-        self.perform_create(serializer)
+        renewed = {}
+        if there and serializer.validated_data.get("auth_method") == SiteIntegration.AuthMethod.PLUGIN:
+            renewed["signing_secret"] = secret_new()
+        serializer.save(account_id=self.tenant.account_id, **renewed)
+        if renewed or not there:
+            serializer.context["secret_issued"] = True
         return Response(serializer.data, status=200 if there else 201)
 
     @extend_schema(request=None, responses=DiagnosisSerializer)

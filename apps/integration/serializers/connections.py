@@ -1,3 +1,4 @@
+import re
 from urllib.parse import urlsplit
 
 from drf_spectacular.utils import extend_schema_field
@@ -8,7 +9,8 @@ from apps.core.http import AddressRefused, check_url
 from apps.core.serializers import TenantSerializer
 from apps.integration.models import SiteIntegration
 
-ADDRESS = ("base_url", "username", "app_password")
+ADDRESS = ("base_url", "auth_method", "username", "app_password")
+_NAME = re.compile(r"[a-z0-9_-]+")
 
 
 class MaskedField(serializers.CharField):
@@ -21,16 +23,28 @@ class MaskedField(serializers.CharField):
 class IntegrationSerializer(TenantSerializer):
     app_password = MaskedField(
         max_length=200,
+        required=False,
         help_text="Made in WordPress under Users, Profile, Application Passwords. Shown masked; the masked value sent "
         "back keeps it.",
     )
     message = serializers.SerializerMethodField()
+    signing_secret = serializers.SerializerMethodField()
+    post_types = serializers.DictField(
+        child=serializers.CharField(max_length=20),
+        required=False,
+        help_text="By content type (post, page, product) the post type at the site that articles become.",
+    )
+    taxonomies = serializers.DictField(
+        child=serializers.CharField(max_length=32),
+        required=False,
+        help_text="Where categories and tags of articles go, by `categories` and `tags`; else the post type's own.",
+    )
 
     class Meta:
         model = SiteIntegration
         fields = ["id", "site", "name", "platform", "base_url", "auth_method", "username", "app_password",
-                  "is_active", "status", "last_error", "last_tested_at", "message", "created_at",
-                  "updated_at"]  # fmt: skip
+                  "signing_secret", "plugin_version", "post_types", "taxonomies", "author", "is_active", "status",
+                  "last_error", "last_tested_at", "message", "created_at", "updated_at"]  # fmt: skip
         read_only_fields = ["status", "last_error", "last_tested_at"]
         validators: list = []  # in validate(), with a sentence that says what to do
 
@@ -40,6 +54,18 @@ class IntegrationSerializer(TenantSerializer):
         if integration.status == SiteIntegration.Status.UNTESTED:
             return "Test the connection before you publish."
         return integration.last_error or "Connected."
+
+    @extend_schema_field(str)
+    def get_signing_secret(self, integration: SiteIntegration) -> str:
+        """In clear in the answer that issues it, else masked."""
+        issued = self.context.get("secret_issued")
+        return integration.signing_secret if issued else masked(integration.signing_secret)
+
+    def validate_post_types(self, chosen: dict) -> dict:
+        return _chosen(chosen, ("post", "page", "product"))
+
+    def validate_taxonomies(self, chosen: dict) -> dict:
+        return _chosen(chosen, ("categories", "tags"))
 
     def validate_base_url(self, url: str) -> str:
         parts = urlsplit(url.strip())
@@ -78,19 +104,46 @@ class IntegrationSerializer(TenantSerializer):
             raise serializers.ValidationError(
                 {"site": "This site has a connection already. Change that one, or delete it first."}
             )
+        self._check_credentials(data)
         moved = self.instance and data.get("base_url", self.instance.base_url) != self.instance.base_url
-        if moved and str(self.initial_data.get("app_password") or "••••").startswith("••••"):
+        by_password = self._value(data, "auth_method") == SiteIntegration.AuthMethod.APP_PASSWORD
+        if moved and by_password and str(self.initial_data.get("app_password") or "••••").startswith("••••"):
             # Else whoever may change the address could have the password sent to a server of his own.
             raise serializers.ValidationError(
                 {"app_password": "The address changes: enter the application password anew."}
             )
         return super().validate(data)
 
+    def _value(self, data: dict, name: str):
+        there = self.instance or SiteIntegration()
+        return data.get(name, getattr(there, name))
+
+    def _check_credentials(self, data: dict) -> None:
+        """A password goes with its user; the plugin needs neither."""
+        if self._value(data, "auth_method") == SiteIntegration.AuthMethod.PLUGIN:
+            data["app_password"] = ""
+            return
+        missing = [name for name in ("username", "app_password") if not self._value(data, name)]
+        if missing:
+            raise serializers.ValidationError({name: "This field is required." for name in missing})
+
     def update(self, instance: SiteIntegration, data: dict) -> SiteIntegration:
         if any(name in data and data[name] != getattr(instance, name) for name in ADDRESS):
             instance.status, instance.last_error = SiteIntegration.Status.UNTESTED, ""
             instance.rest_root = ""
         return super().update(instance, data)
+
+
+def _chosen(chosen: dict, known: tuple[str, ...]) -> dict:
+    """Names of WordPress's own by ours."""
+    for name, value in chosen.items():
+        if name not in known:
+            raise serializers.ValidationError(f"There is no {name[:40]} here. Use {', '.join(known)}.")
+        if not _NAME.fullmatch(value):
+            raise serializers.ValidationError(
+                f"“{value}” is no name of WordPress: use the short one, such as “event”."
+            )
+    return chosen
 
 
 class CheckSerializer(serializers.Serializer):
