@@ -378,6 +378,16 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.writer.tasks.generate_content_failed",
         "queue": "ai",
     },
+    "content.optimize": {
+        "run": "apps.optimizer.tasks.run_optimize",
+        "on_failed": "apps.optimizer.tasks.optimize_failed",
+        "queue": "ai",
+    },
+    "content.batch_optimize": {
+        "run": "apps.optimizer.tasks.run_batch_optimize",
+        "on_failed": "apps.optimizer.tasks.optimize_failed",
+        "queue": "ai",
+    },
     "images.generate": {
         "run": "apps.writer.tasks.run_generate_images",
         "on_failed": "apps.writer.tasks.generate_images_failed",

@@ -144,7 +144,7 @@ def keyphrase_density(page: Page) -> Verdict:
     phrase, total = page.keyphrase, page.word_count
     if not phrase or not total:
         return bad("There is no keyphrase, or no text.", SET_KEYPHRASE)
-    n = sum(phrase.count(sentence, counted) for sentence, counted in page.sentences)
+    n = sum(phrase.count(sentence.text, sentence.counted) for sentence in page.sentences)
     if total < 100:
         least, most = 1, 2 if total > 50 else 1
         far = n > most + 1

@@ -117,8 +117,8 @@ def normal(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words in their normal form, in order. A hyphen ends a word, an apostrophe in it does not."""
-    found = (word.strip("'") for word in _WORD.findall(normal(text)))
-    return [word for word in found if any(map(str.isalnum, word))]
+    found = (word.strip("'") if "'" in word else word for word in _WORD.findall(normal(text)))
+    return [word for word in found if word and (word[0].isalnum() or any(map(str.isalnum, word)))]
 
 
 def holds_unspaced(text: str) -> bool:

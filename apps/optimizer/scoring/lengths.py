@@ -5,7 +5,7 @@ import unicodedata
 from fpdf.fonts import CORE_FONTS_CHARWIDTHS
 
 from .checks import Verdict, bad, check, count, good, ok
-from .language import sentences, syllables, words
+from .language import syllables
 from .page import HEADINGS, Page
 
 TITLE_PIXELS = 600
@@ -82,7 +82,7 @@ def section_length(page: Page) -> Verdict:
     lengths: dict[int, int] = {}
     for block in page.blocks:
         if block.kind not in HEADINGS:
-            lengths[block.section] = lengths.get(block.section, 0) + len(words(block.text))
+            lengths[block.section] = lengths.get(block.section, 0) + block.length
     if not page.headings:
         return bad(
             "The text is long and has no subheadings.", f"Put a subheading every {limit} words at least."
@@ -99,7 +99,7 @@ def section_length(page: Page) -> Verdict:
 @check("paragraph_length", 4)
 def paragraph_length(page: Page) -> Verdict:
     limit, far = (n * page.language.scale for n in PARAGRAPH_WORDS)
-    lengths = [len(words(paragraph.text)) for paragraph in page.paragraphs]
+    lengths = [paragraph.length for paragraph in page.paragraphs]
     long = sum(length > limit for length in lengths)
     if not long:
         return good("No paragraph is too long.")
@@ -112,7 +112,7 @@ def sentence_length(page: Page) -> Verdict | None:
     if not page.sentences:
         return None
     limit = page.language.sentence_words
-    long = sum(counted.total() > limit for _, counted in page.sentences)
+    long = sum(sentence.counted.total() > limit for sentence in page.sentences)
     share = long / len(page.sentences)
     reason = f"{share:.0%} of the sentences have more than {limit} words."
     few, many = (0.15, 0.20) if page.language.code == "pl" else LONG_SENTENCES
@@ -139,8 +139,8 @@ READABILITY = (50, 30)
 def readability(page: Page) -> Verdict | None:
     """None for a language without a formula, and for less text than one can judge."""
     formula = _FLESCH.get(page.language.code)
-    prose = [words(text) for block in page.paragraphs for text in sentences(block.text, page.language)]
-    spoken = [word for sentence in prose for word in sentence if not word.isdecimal()]
+    prose = [sentence.counted for sentence in page.sentences if sentence.kind == "p"]
+    spoken = [word for counted in prose for word in counted.elements() if not word.isdecimal()]
     if formula is None or len(spoken) < 100:
         return None
     base, by_words, by_syllables = formula

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -43,13 +44,25 @@ class Article:
         return self.meta_title or self.title
 
 
-@dataclass(frozen=True)
+@dataclass
 class Block:
     """A stretch of text without a break: `kind` is p, caption or h1 to h6. `section` counts the headings before it."""
 
     kind: str
     text: str
     section: int
+
+    @cached_property
+    def length(self) -> int:
+        return len(words(self.text))
+
+
+class Sentence(NamedTuple):
+    """`kind` is its block's, `counted` its words."""
+
+    kind: str
+    text: str
+    counted: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -108,17 +121,16 @@ class Page:
         return list(_Blocks().of(self.tree.body)) if self.tree.body is not None else []
 
     @cached_property
-    def sentences(self) -> list[tuple[str, Counter[str]]]:
-        """Each sentence of the text with its words counted."""
+    def sentences(self) -> list[Sentence]:
         return [
-            (sentence, Counter(words(sentence)))
+            Sentence(block.kind, sentence, Counter(words(sentence)))
             for block in self.blocks
             for sentence in sentences(block.text, self.language)
         ]
 
     @cached_property
     def word_count(self) -> int:
-        return sum(len(words(block.text)) for block in self.blocks)
+        return sum(block.length for block in self.blocks)
 
     @cached_property
     def paragraphs(self) -> list[Block]:

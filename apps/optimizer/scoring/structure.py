@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 
 from .checks import Verdict, bad, check, count, good, ok
-from .language import words
 from .page import HEADINGS, Link, Page
 
 MAX_HEADLINE = 110
@@ -91,7 +90,7 @@ def schema_faq(page: Page) -> Verdict | None:
     questions = [h for h in page.headings if h.text.rstrip().endswith(("?", "？", "؟", ";"))]
     if len(questions) < 2:
         return None
-    answered = {block.section for block in page.blocks if block.kind not in HEADINGS and words(block.text)}
+    answered = {block.section for block in page.blocks if block.kind not in HEADINGS and block.length}
     open_ = [question for question in questions if question.section not in answered]
     if open_:
         return bad(
