@@ -295,6 +295,8 @@ SPECTACULAR_SETTINGS = {
         "SiteStatus": "apps.writer.models.Content.SiteStatus",
         "ImageStatus": "apps.writer.models.Image.Status",
         "ImageKind": "apps.writer.models.Image.Kind",
+        "OptimizationStatus": "apps.optimizer.models.Optimization.Status",
+        "CheckStatus": "apps.optimizer.scoring.STATUSES",
         "PublishingStatus": "apps.publisher.models.PublishingRecord.Status",
         "SourceType": "apps.parsing.models.Source.Type",
         "SourceStrategy": "apps.parsing.models.Source.Strategy",

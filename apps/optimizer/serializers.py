@@ -3,7 +3,7 @@ from rest_framework import serializers
 from apps.accounts.models import Site
 from apps.core.serializers import IdsField, TenantRelatedField, TenantSerializer
 from apps.optimizer.models import Optimization
-from apps.optimizer.scoring import CHECKS
+from apps.optimizer.scoring import CHECKS, STATUSES
 from apps.writer.models import Content
 
 MAX_HTML = 1_000_000
@@ -47,18 +47,18 @@ class AnalyzeSerializer(serializers.Serializer):
         return attrs
 
 
-class CheckSerializer(serializers.Serializer):
+class CheckResultSerializer(serializers.Serializer):
     id = serializers.ChoiceField([check.id for check in CHECKS])
     score = serializers.IntegerField(help_text="Points that it gave.")
     max = serializers.IntegerField(help_text="Points that it can give.")
-    status = serializers.ChoiceField(["good", "ok", "bad"])
+    status = serializers.ChoiceField(STATUSES)
     reason = serializers.CharField(help_text="What was found.")
     advice = serializers.CharField(help_text="What to do; empty where nothing is to be done.")
 
 
 class AnalysisSerializer(serializers.Serializer):
     score = serializers.IntegerField(help_text="0 to 100: the points given, of those that could be.")
-    checks = CheckSerializer(many=True)
+    checks = CheckResultSerializer(many=True)
     version = serializers.CharField(
         help_text="Of the list of checks; scores of two versions are not comparable."
     )

@@ -28,7 +28,7 @@ from apps.optimizer.models import Optimization
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
 from apps.system.models import AuthorProfile, ContentSettings
-from apps.writer.models import Content, ContentVersion, Image, Task
+from apps.writer.models import Content, ContentVersion, Image, Task, Taxonomy
 from tests.conftest import Actor, _actor
 
 # Tenant models that no route shows and the walk needs no row of. Each with its reason.
@@ -152,6 +152,7 @@ def make_world(name: str) -> World:
         score_before=1,
         score_after=1,
     )
+    add(Taxonomy, site=site, name=secret, key=secret, slug=secret, description=secret, external_id="7")
     add(WordPressPost, site=site, place=secret, content=content, post_type="posts", external_id=1)
     add(
         WordPressMedium,

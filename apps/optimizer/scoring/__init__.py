@@ -6,6 +6,8 @@ from . import keyphrase, lengths, structure  # noqa: F401 - they register their 
 from .checks import BAD, CHECKS, GOOD, OK, Verdict
 from .page import Article, Page
 
+STATUSES = [GOOD, OK, BAD]
+
 # Grows with every change of a check, a threshold or a weight: scores of two versions are not compared.
 VERSION = "1"
 
@@ -50,4 +52,4 @@ def analyze(article: Article) -> Analysis:
     )
 
 
-__all__ = ["BAD", "CHECKS", "GOOD", "OK", "VERSION", "Analysis", "Article", "analyze"]
+__all__ = ["CHECKS", "STATUSES", "VERSION", "Analysis", "Article", "analyze"]
