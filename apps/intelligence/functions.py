@@ -7,10 +7,14 @@ A value is put in once and never read for variables itself.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from apps.intelligence.clients.base import TextRequest
+from apps.intelligence.function import Function
+from apps.intelligence.function import array as _list
+from apps.intelligence.function import record as _object
+from apps.intelligence.function import text as _text
+from apps.intelligence.optimizing import OPTIMIZE
 from apps.intelligence.text import shorten, slug
 
 META_TITLE = 60
@@ -23,39 +27,6 @@ _VARIABLE = re.compile(r"\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}")
 
 class BadTemplate(ValueError):
     """A prompt template with a variable that its function does not have."""
-
-
-@dataclass(frozen=True)
-class Function:
-    """`variables` are the inputs that a template may use, `needed` those that it must: without them the model
-    would not know what it is asked about. Users know the prompt by `prompt_type`."""
-
-    name: str
-    prompt_type: str
-    system: str
-    template: str
-    schema: dict
-    variables: tuple[str, ...]
-    max_tokens: int
-    temperature: float = 0.7
-    needed: tuple[str, ...] = ()
-
-
-def _text(longest: int, shortest: int = 0) -> dict:
-    return {"type": "string", "minLength": shortest, "maxLength": longest}
-
-
-def _list(items: dict) -> dict:
-    return {"type": "array", "items": items}
-
-
-def _object(**properties: dict) -> dict:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
 
 
 _OUTLINE = _list(_object(heading=_text(600, 1), points=_list(_text(2000))))
@@ -88,14 +59,6 @@ _IMAGE_PROMPTS = _object(
     in_article=_list(
         _object(prompt=_text(4000, 1), alt=_text(600), position={"type": "integer", "minimum": 0})
     ),
-)
-
-_OPTIMIZED = _object(
-    meta_title=_text(300),
-    meta_description=_text(600),
-    slug=_text(600),
-    alts=_list(_object(picture=_text(40, 1), alt=_text(600))),
-    blocks=_list(_object(number={"type": "integer", "minimum": 0}, html=_text(100_000, 1))),
 )
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -197,31 +160,7 @@ FUNCTIONS: Mapping[str, Function] = {
             max_tokens=4096,
             needed=("title", "count"),
         ),
-        Function(
-            name="optimize",
-            prompt_type="optimization",
-            system=(
-                "You are a careful copy editor. You change only what you are asked to change, and you invent no facts, "
-                "figures, prices, names, quotes or sources."
-            ),
-            template=(
-                "Mend these problems of the article “{title}”, written in the language {language}. People should find "
-                "it when they search for “{keyphrase}”.\n\nProblems, each with what to do, and the blocks where it is "
-                "to be done:\n{problems}\n\nIts fields: {fields}\nIts pictures:\n{pictures}\n\nIts text, by blocks:\n"
-                "{blocks}\n\n"
-                "Answer only what you change: a field that stays is an empty string, pictures and blocks that stay are "
-                "left out. A block keeps its number; its html may become several paragraphs, and may hold a new h3 "
-                "where a subheading is asked for. Every number with its unit, date, name and quotation of a block "
-                "stays, every link and picture byte for byte, and about its length. A block that no problem names is "
-                "not yours to change. meta_title has at most 60 characters, meta_description 121 to 155, slug is "
-                "lower case with hyphens, alt says in at most 125 characters what is to be seen."
-            ),
-            schema=_OPTIMIZED,
-            variables=("title", "keyphrase", "language", "problems", "fields", "pictures", "blocks"),
-            max_tokens=8192,
-            temperature=0.3,
-            needed=("problems", "blocks"),
-        ),
+        OPTIMIZE,
     )
 }
 
