@@ -1,12 +1,20 @@
-"""A question that we ask a model, and the parts of its answer's schema."""
+"""A question that is put to a model, and the shapes that its answers are made of."""
 
 from dataclasses import dataclass
+
+CONTENT_TYPES = ("post", "page", "product", "taxonomy_term")
+STRUCTURES = ("article", "guide", "comparison", "review", "listicle", "landing_page", "product_page")
+INTENTS = ("informational", "navigational", "commercial", "transactional")
 
 
 @dataclass(frozen=True)
 class Function:
     """`variables` are the inputs that a template may use, `needed` those that it must: without them the model
-    would not know what it is asked about. Users know the prompt by `prompt_type`."""
+    would not know what it is asked about. Users know the prompt by `prompt_type`.
+
+    `then` is said after the prompt, with inputs that are its own: what several functions ask with one prompt
+    differs in it, and users change the prompt alone.
+    """
 
     name: str
     prompt_type: str
@@ -17,6 +25,8 @@ class Function:
     max_tokens: int
     temperature: float = 0.7
     needed: tuple[str, ...] = ()
+    then: str = ""
+    then_variables: tuple[str, ...] = ()
 
 
 def text(longest: int, shortest: int = 0) -> dict:
@@ -34,3 +44,6 @@ def record(**properties: dict) -> dict:
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+OUTLINE = array(record(heading=text(600, 1), points=array(text(2000))))
