@@ -221,6 +221,9 @@ class AutoClusterSerializer(serializers.Serializer):
 class GenerateIdeasSerializer(serializers.Serializer):
     cluster_ids = IdsField()
     ideas_per_cluster = serializers.IntegerField(min_value=1, max_value=10, default=1)
+    allow_duplicate = serializers.BooleanField(
+        default=False, help_text="Also ideas on topics that the site has already."
+    )
 
 
 class KeywordIdsField(IdsField):
@@ -251,12 +254,15 @@ class ContentIdeaSerializer(WorkflowSerializer):
     keywords = KeywordIdsField(required=False, allow_empty=True, help_text="Ids.")
     outline = OutlinePartSerializer(many=True, required=False, max_length=100)
     word_count = serializers.IntegerField(min_value=100, max_value=20_000, required=False)
+    allow_duplicate = serializers.BooleanField(
+        write_only=True, required=False, help_text="Make it although the site has the topic already."
+    )
 
     class Meta:
         model = ContentIdea
         fields = ["id", "site", "sector", "cluster", "cluster_name", "title", "description", "content_type",
                   "structure", "intent", "primary_keyword", "keywords", "outline", "word_count", "status",
-                  "is_offline_draft", "created_at", "updated_at"]  # fmt: skip
+                  "is_offline_draft", "allow_duplicate", "created_at", "updated_at"]  # fmt: skip
         read_only_fields = ["is_offline_draft"]
 
     def validate(self, attrs: dict) -> dict:

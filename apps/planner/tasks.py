@@ -20,6 +20,8 @@ from apps.planner.services.ideas import ideas_generate
 from apps.planner.services.keywords import keywords_upload
 from apps.planner.services.library_imports import library_import_run
 
+SKIPPED_SHOWN = 500
+
 
 @shared_task(name="apps.planner.tasks.import_library", queue=Queue.DEFAULT, acks_late=True, time_limit=3600)
 def import_library(import_id: int) -> None:
@@ -110,10 +112,13 @@ def run_generate_ideas(run: JobRun) -> None:
         raise next(iter(failed.values()))
     made = sum(len(result["idea_ids"]) for result in done.values())
     credits = sum(result["credits"] for result in done.values())
+    skipped = [item for pk in ids if pk in done for item in done[pk]["skipped"]]
     result = {
         "ideas": made,
         "clusters": len(ids) - len(failed),
         "credits": credits,
+        "skipped": skipped[:SKIPPED_SHOWN],
+        "skipped_count": len(skipped),
         "failed": [{"cluster_id": pk, "error": failed[pk].message} for pk in sorted(failed)],
     }
     with transaction.atomic():
@@ -123,10 +128,11 @@ def run_generate_ideas(run: JobRun) -> None:
             "ai_ideas_complete",
             "Ideas generated",
             f"{made:,} ideas were made of {result['clusters']:,} clusters."
+            + (f" {len(skipped):,} were left out: the site has their topics already." if skipped else "")
             + (f" {len(failed):,} clusters failed: {result['failed'][0]['error']}" if failed else ""),
             severity="warning" if failed else "success",
             action=("View ideas", "/planner/ideas"),
-            metadata={"count": made, "credits": credits, "failed": len(failed)},
+            metadata={"count": made, "credits": credits, "skipped": len(skipped), "failed": len(failed)},
         )
 
 
@@ -142,6 +148,7 @@ def _ideas_of(run: JobRun, cluster_id: int) -> dict:
             cluster_id=cluster_id,
             reference=reference,
             count=run.payload["count"],
+            allow_duplicate=run.payload.get("allow_duplicate", False),
             user_id=run.user_id,
             finish=lambda _: still_wanted(run),
         )
@@ -149,6 +156,7 @@ def _ideas_of(run: JobRun, cluster_id: int) -> dict:
         ideas = ContentIdea.objects.filter(cluster_id=cluster_id, created_at__gte=run.job.created_at)
         return {
             "idea_ids": list(ideas.values_list("pk", flat=True)),
+            "skipped": [],  # told by the execution that was cut off
             "credits": credits_settle(account_id=run.account_id, reference=reference, used=0),
         }
 

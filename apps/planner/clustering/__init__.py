@@ -4,5 +4,6 @@ rest are loaded by the first call."""
 from .engine import Cluster, Clustering, cluster_keywords
 from .intent import search_intent
 from .joining import join_keywords
+from .likeness import Phrases
 
-__all__ = ["Cluster", "Clustering", "cluster_keywords", "join_keywords", "search_intent"]
+__all__ = ["Cluster", "Clustering", "Phrases", "cluster_keywords", "join_keywords", "search_intent"]

@@ -12,7 +12,7 @@ from .leiden import partition
 from .neighbours import neighbour_graph
 
 LARGE = 30  # up to here a cluster is one article
-ENTITY = 0.5  # above it, only if at least this share of its words is common to most of it
+ENTITY = 0.5  # above it, only if at least this share of its words is common to most of it, or all name one subject
 HUGE = 150  # or if it is larger than any article
 LOCAL_GAMMA = 0.06
 _ROUNDS = 3
@@ -32,8 +32,8 @@ def split_large(group: np.ndarray, texts: Sequence[str], scale: float) -> list[n
 
 
 def _split(part: np.ndarray, texts: Sequence[str], scale: float) -> list[np.ndarray]:
-    local, shared = build_facets([texts[i] for i in part])
-    if shared < ENTITY and len(part) <= HUGE:
+    local, shared, one_subject = build_facets([texts[i] for i in part])
+    if shared < ENTITY and not one_subject and len(part) <= HUGE:
         return [part]
     graph = neighbour_graph(local)
     labels = partition(graph, LOCAL_GAMMA * scale)

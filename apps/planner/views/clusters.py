@@ -84,7 +84,10 @@ class ClusterViewSet(TenantViewSet):
     @extend_schema(request=GenerateIdeasSerializer, responses=TaskIdSerializer)
     @action(detail=False, methods=["post"])
     def generate_ideas(self, request):
-        """Make ideas for articles of clusters. Result: ideas (how many), clusters, failed, credits."""
+        """Make ideas for articles of clusters. Result: ideas (how many), clusters, skipped, failed, credits.
+
+        What competes with an idea, task, article or post of the site is left out, told with its topic, and free.
+        """
         data = self.validated(GenerateIdeasSerializer)
         ids = self.own_ids("cluster_ids", data["cluster_ids"])
         if not self._asked_before():
@@ -94,9 +97,12 @@ class ClusterViewSet(TenantViewSet):
                     {"cluster_ids": [f"The cluster {empty.pk} has no keywords to make ideas of."]}
                 )
             self._can_pay("idea", len(ids) * data["ideas_per_cluster"])
-        return self.start_job(
-            "ideas.generate", {"cluster_ids": ids, "count": data["ideas_per_cluster"]}, total=len(ids)
-        )
+        payload = {
+            "cluster_ids": ids,
+            "count": data["ideas_per_cluster"],
+            "allow_duplicate": data["allow_duplicate"],
+        }
+        return self.start_job("ideas.generate", payload, total=len(ids))
 
     def _asked_before(self) -> bool:
         """Whether this `Idempotency-Key` has its job: then the answer is that job, whatever changed since."""
