@@ -20,7 +20,7 @@ from apps.core.admin import ReadOnly
 from apps.core.csv_admin import csv_download
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile, keyword_key, keyword_text
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword, LibraryImport, SeedKeyword
-from apps.planner.services.clusters import clusters_delete
+from apps.planner.services.cluster_edits import clusters_delete
 from apps.planner.services.ideas import ideas_delete
 from apps.planner.services.keywords import keywords_delete
 from apps.planner.services.library import keywords_import
@@ -232,8 +232,18 @@ class KeywordAdmin(MadeByAccounts):
 @admin.register(Cluster)
 class ClusterAdmin(MadeByAccounts):
     delete_rows = staticmethod(clusters_delete)
-    list_display = ["name", "account", "site", "parent", "is_hub", "is_locked", "status", "created_at"]
-    list_filter = ["status", "is_hub", "is_locked"]
+    list_display = [
+        "name",
+        "account",
+        "site",
+        "parent",
+        "is_hub",
+        "is_locked",
+        "is_edited",
+        "status",
+        "created_at",
+    ]
+    list_filter = ["status", "is_hub", "is_locked", "is_edited"]
     list_select_related = ["account", "site", "parent"]
     search_fields = ["name", "account__name", "site__domain"]
     raw_id_fields = ["sector", "parent"]

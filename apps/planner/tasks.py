@@ -15,7 +15,7 @@ from apps.intelligence.services.side_by_side import still_wanted, work_side_by_s
 from apps.notifications.services import notify
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile
 from apps.planner.models import ContentIdea
-from apps.planner.services.clusters import clusters_build
+from apps.planner.services.clusters import clusters_build, clusters_preview
 from apps.planner.services.ideas import ideas_generate
 from apps.planner.services.keywords import keywords_upload
 from apps.planner.services.library_imports import library_import_run
@@ -68,30 +68,28 @@ def upload_failed(run: JobRun) -> None:
 
 
 def run_auto_cluster(run: JobRun) -> None:
-    asked = run.payload
+    asked = dict(run.payload)
+    preview = asked.pop("preview", False)
+    common = {"account_id": run.account_id, "progress": run.progress, **asked}
+    if preview:
+        del common["polish_names"]
+        run.finish(clusters_preview(**common))
+        return
 
     def finish(result: dict) -> None:
         run.finish(result)
+        total, alone = result["clustered"] + result["unclustered"], result["unclustered"]
         _tell(
             run,
             "ai_cluster_complete",
             "Keywords clustered",
-            f"{result['clustered'] + result['unclustered']:,} keywords are in {result['clusters']:,} clusters now.",
+            f"{total:,} keywords are in {result['clusters']:,} clusters now"
+            + (f", {alone:,} of them by themselves." if alone else "."),
             action=("View clusters", "/planner/clusters"),
             metadata=result,
         )
 
-    clusters_build(
-        account_id=run.account_id,
-        site_id=asked["site_id"],
-        sector_id=asked["sector_id"],
-        keyword_ids=asked["keyword_ids"],
-        granularity=asked["granularity"],
-        reference=f"job:{run.job.pk}",
-        user_id=run.user_id,
-        progress=run.progress,
-        finish=finish,
-    )
+    clusters_build(reference=f"job:{run.job.pk}", user_id=run.user_id, finish=finish, **common)
 
 
 def auto_cluster_failed(run: JobRun) -> None:

@@ -10,7 +10,7 @@ from apps.core.serializers import CountSerializer, IdsSerializer
 from apps.core.viewsets import TenantViewSet
 from apps.planner.filters import IdeaFilterSet
 from apps.planner.models import ContentIdea, Keyword
-from apps.planner.serializers import ContentIdeaSerializer, IdeaUpdateSerializer
+from apps.planner.serializers.ideas import ContentIdeaSerializer, IdeaUpdateSerializer
 from apps.planner.services.bulk import bulk_update
 from apps.planner.services.ideas import idea_create, idea_renamed, ideas_delete
 
@@ -28,8 +28,8 @@ class ContentIdeaViewSet(TenantViewSet):
     )
     serializer_class = ContentIdeaSerializer
     filterset_class = IdeaFilterSet
-    search_fields = ["title", "primary_keyword"]
-    ordering_fields = ["title", "status", "word_count", "created_at"]
+    search_fields = ["title", "primary_keyword", "description"]
+    ordering_fields = ["title", "status", "content_type", "structure", "intent", "word_count", "created_at"]
 
     def perform_create(self, serializer):
         serializer.instance = idea_create(account_id=self.tenant.account_id, **serializer.validated_data)

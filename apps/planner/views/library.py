@@ -17,7 +17,7 @@ from apps.core.filters import OrderingFilter
 from apps.core.viewsets import TenantMixin
 from apps.planner.filters import LibraryFilterSet
 from apps.planner.models import Keyword, SeedKeyword, difficulty_label
-from apps.planner.serializers import SectorStatsSerializer, SeedKeywordSerializer
+from apps.planner.serializers.keywords import SectorStatsSerializer, SeedKeywordSerializer
 
 SITE_ID = OpenApiParameter(
     "site_id", OpenApiTypes.INT, description="A site of the account; default: all of them."

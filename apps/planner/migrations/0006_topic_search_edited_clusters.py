@@ -22,4 +22,9 @@ class Migration(migrations.Migration):
             model_name='claimedtopic',
             index=django.contrib.postgres.indexes.GinIndex(models.F('site_id'), django.contrib.postgres.indexes.OpClass('title', 'gin_trgm_ops'), name='topic_title_trgm'),
         ),
+        migrations.AddField(
+            model_name='cluster',
+            name='is_edited',
+            field=models.BooleanField(default=False, help_text='Named or put together by an editor: it is not cut again, new keywords join it.'),
+        ),
     ]
