@@ -133,7 +133,7 @@ def test_a_second_run_joins_what_is_there_in_its_sector_and_site_only(alice):
 def test_names_are_polished_only_when_asked(alice, monkeypatch):
     asked = []
 
-    def named(*, account_id: int, groups: list) -> dict:
+    def named(*, groups: list, **asked_with) -> dict:
         asked.append(len(groups))
         for group in groups:
             group.name = f"The {group.name}"

@@ -64,6 +64,7 @@ def clusters_build(
     recut: bool = False,
     polish_names: bool = False,
     limit: int = 0,
+    testing: bool = False,
     user_id: int | None = None,
     run_id: int | None = None,
     progress: Progress | None = None,
@@ -95,7 +96,12 @@ def clusters_build(
         groups = _groups(site_id, keywords, granularity, progress)
         usage = {"provider": "local"}
         if polish_names:
-            usage = names_of(account_id=account_id, groups=[group for group in groups if group.samples])
+            usage = names_of(
+                account_id=account_id,
+                site_id=site_id,
+                testing=testing,
+                groups=[group for group in groups if group.samples],
+            )
         if progress:
             progress(100, 100, "storing")
         with transaction.atomic():
