@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0006_telegram'),
-        ('planner', '0005_claimed_topics'),
+        ('planner', '0007_library_triggers'),
     ]
 
     operations = [
