@@ -28,6 +28,8 @@ EXTRA = {
     "POST /api/v1/auth/email/change/": "another address, with the password",
     "POST /api/v1/auth/email/change/confirm/": "the link that the new address got",
     "GET /internal/sources/backlog/stats": "how large the backlog is and what the day's quota leaves",
+    "GET /api/v1/optimizer/optimizations/": "what became of each article of a batch",
+    "GET /api/v1/optimizer/optimizations/{}/": "its difference, too long for the result of a batch",
     "POST /api/v1/planner/clusters/merge/": "editors mend what clustering made: one cluster of several",
     "POST /api/v1/planner/clusters/move_keywords/": "the same: keywords into another cluster, or out of theirs",
     "POST /api/v1/planner/clusters/{}/lock/": "clustering leaves it alone",
