@@ -31,6 +31,7 @@ from apps.integration.models import (
 )
 from apps.intelligence.models import PromptVersion, ProviderSettings
 from apps.notifications.models import Notification, NotificationPreference
+from apps.optimizer.models import Optimization
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
 from apps.system.models import AuthorProfile, ContentSettings
@@ -172,6 +173,17 @@ def make_world(name: str) -> World:
         body={"url": secret},
     )
     add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
+    add(
+        Optimization,
+        site=site,
+        content=content,
+        reference=secret,
+        status="unchanged",
+        reason=secret,
+        version="1",
+        score_before=1,
+        score_after=1,
+    )
     add(Taxonomy, site=site, name=secret, key=secret, slug=secret, description=secret, external_id="7")
     add(WordPressPost, site=site, place=secret, content=content, post_type="posts", external_id=1)
     add(
