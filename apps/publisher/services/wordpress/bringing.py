@@ -24,7 +24,7 @@ def post_bring(
     """Brings the post to what is wanted. Returns what is known of it, how it stands afterwards, and the fields that
     were sent. What stands so already is not touched. Raises WordPressError, EditedOnBothSides, and TargetFailed for one
     that was taken off the site."""
-    stored, kind, fields = site.get(post.path, context="edit"), kind_of(post), flat(wanted.fields)
+    stored, kind, fields = site.get(post.path, context="edit"), post_type_of(post), flat(wanted.fields)
     synced = post_bound(
         integration=integration,
         content=post.content,
@@ -67,6 +67,6 @@ def _chosen(wanted: Wanted, decision: Decision) -> Wanted:
     return replace(wanted, fields=fields)
 
 
-def kind_of(post: WordPressPost) -> PostType:
+def post_type_of(post: WordPressPost) -> PostType:
     terms = {"categories": "categories", "tags": "tags"} if post.post_type == "posts" else {}
     return PostType(post.post_type, post.post_type, terms=terms)

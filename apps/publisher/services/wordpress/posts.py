@@ -27,7 +27,7 @@ from apps.integration.services.connections import integration_of, wordpress_of
 from apps.integration.services.sync.agreement import flat, post_agreed, post_of
 from apps.publisher.models import PublishingRecord, WordPressPost
 from apps.publisher.services.illustrated import html_illustrated
-from apps.publisher.services.wordpress.bringing import kind_of, post_bring
+from apps.publisher.services.wordpress.bringing import post_bring, post_type_of
 from apps.publisher.services.wordpress.errors import TargetFailed
 from apps.publisher.services.wordpress.fields import Wanted, as_text, same_value, told
 from apps.publisher.services.wordpress.media import media_put, media_tidy
@@ -97,7 +97,7 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
             sent=sent,
             stored=stored,
             same=same_value,
-            kind=kind_of(post),
+            kind=post_type_of(post),
             images={
                 m.url: [pk, m.external_id] for pk, m in media.items() if m.url in wanted.fields["content"]
             },
