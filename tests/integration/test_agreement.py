@@ -11,8 +11,8 @@ from apps.writer.models import Content
 KIND = PostType("post", "posts", terms={"categories": "categories", "tags": "tags"})
 BASE = {
     "id": 1, "status": "publish", "slug": "a-2", "link": "", "title": {"raw": "A &amp; B"},
-    "content": {"raw": "<p>old</p>"}, "excerpt": {"raw": ""}, "featured_media": 5, "categories": [3, 2], "tags": [], "author": 7,
-    "meta": {"rank_math_title": "R"},
+    "content": {"raw": "<p>old</p>"}, "excerpt": {"raw": ""}, "featured_media": 5, "categories": [3, 2], "tags": [],
+    "author": 7, "meta": {"rank_math_title": "R"},
 }  # fmt: skip
 OURS = {
     "title": "A & B",
