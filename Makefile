@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# Compiled once, not at each start of each process, whatever the caller's shell says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup run stop test check e2e soak-kill soak-ledger soak-crawl clean
 help:

@@ -193,13 +193,21 @@ MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", 200 * 1024 * 1024)
 # --- Files --------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", str(embedded.state_dir() / "static")).__str__()
+# Each file once, by its hashed name; none compressed that only a developer's browser asks for.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = "map jpg jpeg png gif webp zip gz br woff woff2".split()
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(embedded.state_dir() / "media"))
 # Below it system/health/ says that the disk is full.
 DISK_MIN_FREE_MB = env.int("DISK_MIN_FREE_MB", 512)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        # On the embedded run nobody is far away, and compressing would be most of its first start.
+        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+        if _needs_database
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
 }
 WHITENOISE_AUTOREFRESH = DEBUG
 
@@ -473,6 +481,9 @@ AI_CONCURRENCY = {
     "offline": env.int("AI_CONCURRENCY_OFFLINE", 2),
 }
 AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
+
+# --- Articles -----------------------------------------------------------------------------------------------------
+CONTENT_VERSIONS_KEPT = env.int("CONTENT_VERSIONS_KEPT", 50)
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
 LOGGING = {

@@ -1,7 +1,8 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from apps.writer.models import Content, Image, Task
+from apps.writer.models import Content, ContentVersion, Image, Task
+from apps.writer.services.versions import version_keep
 
 
 @admin.register(Task)
@@ -25,12 +26,32 @@ class TaskAdmin(ModelAdmin):
 
 @admin.register(Content)
 class ContentAdmin(ModelAdmin):
-    list_display = ["title", "account", "site", "status", "site_status", "word_count", "created_at"]
-    list_filter = ["status", "site_status", "content_type"]
+    list_display = ["title", "account", "site", "origin", "status", "site_status", "word_count", "created_at"]
+    list_filter = ["status", "site_status", "origin", "content_type"]
     list_select_related = ["account", "site"]
     search_fields = ["title", "slug", "account__name", "site__name"]
     raw_id_fields = ["account", "site", "sector", "cluster", "task", "created_by"]
     readonly_fields = ["content_key", "created_at", "updated_at"]
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        version_keep(obj, by=request.user.email, reason="changed by staff")
+
+
+@admin.register(ContentVersion)
+class ContentVersionAdmin(ModelAdmin):
+    list_display = ["title", "account", "content", "number", "made_by", "reason", "created_at"]
+    list_filter = ["created_at"]
+    list_select_related = ["account", "content"]
+    search_fields = ["title", "made_by", "reason", "content__title", "account__name"]
+    raw_id_fields = ["account", "content"]
+
+    # What was, is not changed; an article is changed by restoring one.
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
 
 
 @admin.register(Image)

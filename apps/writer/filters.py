@@ -1,7 +1,7 @@
 import django_filters
 
-from apps.core.filters import IdFilter, SiteFilterSet
-from apps.writer.models import Content, Image, Task
+from apps.core.filters import FilterSet, IdFilter, SiteFilterSet
+from apps.writer.models import Content, ContentVersion, Image, Task
 
 
 class StatesFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):
@@ -29,7 +29,13 @@ class ContentFilterSet(SiteFilterSet):
 
     class Meta:
         model = Content
-        fields = ["status", "site_status", "content_type", "structure", "slug"]
+        fields = ["status", "site_status", "origin", "content_type", "structure", "slug"]
+
+
+class VersionFilterSet(FilterSet):
+    class Meta:
+        model = ContentVersion
+        fields = {"created_at": ["gte", "lt"], "made_by": ["exact"], "number": ["exact", "gte", "lte"]}
 
 
 class ImageFilterSet(SiteFilterSet):

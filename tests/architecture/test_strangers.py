@@ -71,6 +71,7 @@ def model_of(route: Route):
 
 def path_with(route: Route, world: World) -> str:
     path = route.path
+    path = path.replace("{number}", "1")  # of a version of the other's article, which is there
     for name, model in {**NAMES, "id": model_of(route)}.items():
         if "{" + name + "}" in path:
             path = path.replace("{" + name + "}", str(world.id_of(model)))

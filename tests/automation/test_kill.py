@@ -40,7 +40,7 @@ def test_killed_at_random_moments(walker, monkeypatch, settings):
         connections.close_all()
         process = multiprocessing.get_context("fork").Process(target=_work, args=[run.job_id])
         process.start()
-        process.join(timeout=chance.uniform(0.05, 0.6) if kills < KILLS else 60)
+        process.join(timeout=chance.uniform(0.03, 0.3) if kills < KILLS else 60)
         if process.is_alive():
             os.kill(process.pid, signal.SIGKILL)
             process.join()

@@ -160,8 +160,10 @@ def test_ten_thousand_operations_of_eight_threads(seed):
     for n in range(ACCOUNTS):
         done += operate(seed + n)
     assert sum(done[kind] for kind in KINDS) == OPERATIONS
-    assert all(done[f"{kind} done"] > 20 for kind in KINDS), done
-    assert CreditEntry.objects.filter(kind="expire").count() > 20
+    # Each was really done, and not only refused; how often depends on who comes first.
+    often = OPERATIONS // 200
+    assert all(done[f"{kind} done"] > often for kind in KINDS), done
+    assert CreditEntry.objects.filter(kind="expire").count() > often
 
 
 def operate(seed: int) -> Counter:

@@ -8,7 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from apps.intelligence.axes import AXIS_NAMES
+from apps.intelligence.clients.openai import OpenAIProvider
 from apps.intelligence.models import ProductScore, ScoringLease
+from apps.intelligence.services import choice
 from apps.intelligence.services.scorer import products_score
 from tests.factories.parsing import ProductFactory
 
@@ -84,7 +86,11 @@ def test_it_scores_what_waits_and_leaves_what_fails_to_its_lease(model):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_provider_that_is_down_is_not_asked_about_everything(model, settings):
+def test_a_provider_that_is_down_is_not_asked_about_everything(model, settings, monkeypatch):
+    def impatient(key: str, base_url: str, timeout: float) -> OpenAIProvider:
+        return OpenAIProvider(key, base_url, timeout=timeout, sleep=lambda seconds: None)
+
+    monkeypatch.setattr(choice, "_openai", impatient)
     ProductFactory.create_batch(5)
     settings.OPENAI_BASE_URL = "http://127.0.0.1:9/v1"
     settings.AI_CONCURRENCY = {**settings.AI_CONCURRENCY, "openai": 2}

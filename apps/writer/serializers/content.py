@@ -55,12 +55,12 @@ class ContentSerializer(TenantSerializer):
 
     class Meta:
         model = Content
-        fields = ["id", "site", "sector", "cluster", "task", "title", "slug", "html", "excerpt", "meta_title",
+        fields = ["id", "site", "sector", "cluster", "task", "origin", "title", "slug", "html", "excerpt", "meta_title",
                   "meta_description", "primary_keyword", "secondary_keywords", "categories", "tags",
                   "content_type", "structure", "word_count", "status", "site_status", "external_id", "external_url",
                   "scheduled_publish_at", "published_at", "model", "approved_by", "created_at",
                   "updated_at"]  # fmt: skip
-        read_only_fields = ["task", "word_count", "site_status", "external_id", "external_url",
+        read_only_fields = ["task", "origin", "word_count", "site_status", "external_id", "external_url",
                             "scheduled_publish_at", "published_at", "model", "approved_by"]  # fmt: skip
         # The slug is checked where the row is written, so that one that is made can move on to -2.
         validators: list = []

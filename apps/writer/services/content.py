@@ -10,6 +10,7 @@ from apps.accounts.services.limits import limit_take
 from apps.core.errors import Conflict, Invalid
 from apps.writer.models import Content
 from apps.writer.services.html import html_clean, html_removed, words_count
+from apps.writer.services.versions import version_keep
 from apps.writer.services.workflow import content_locked, content_tell_review
 
 log = logging.getLogger(__name__)
@@ -53,8 +54,10 @@ def content_insert(content: Content) -> Content:
     raise Conflict(f"Too many articles are being made with the slug {base}. Try again.")
 
 
-def content_create(*, account_id: int, user_id: int | None, fields: dict) -> tuple[Content, list[str]]:
-    """An article written by hand: a draft. Returns it and what was removed from its HTML.
+def content_create(
+    *, account_id: int, user_id: int | None, fields: dict, by: str = ""
+) -> tuple[Content, list[str]]:
+    """An article written by hand: a draft. Returns it and what was removed from its HTML. `by` is the user's address.
 
     Raises Invalid for a slug that the site has already and for HTML of which nothing is left, PlanLimitReached.
     """
@@ -70,6 +73,7 @@ def content_create(*, account_id: int, user_id: int | None, fields: dict) -> tup
         if slug and Content.objects.filter(site_id=content.site_id, slug=slug).exists():
             raise _slug_taken(slug)
         content_insert(content)
+        version_keep(content, by=by, reason="written by hand")
         limit_take(account_id=account_id, resource="content")
     return content, html_removed(html, cleaned)
 
@@ -101,6 +105,7 @@ def content_update(*, account_id: int, content_id: int, changes: dict, by: str) 
             if not content.html and content.status in (Content.Status.APPROVED, Content.Status.PUBLISHED):
                 raise Invalid("html", f"An article that is {content.status} can not be emptied.")
             content.save()
+            version_keep(content, by=by, reason="changed by hand")
             if before == Content.Status.DRAFT and content.status == Content.Status.REVIEW:
                 content_tell_review(content)
     except IntegrityError as error:

@@ -7,6 +7,8 @@ import nh3
 from django.conf import settings
 from selectolax.lexbor import LexborHTMLParser
 
+from apps.core.errors import Invalid
+
 TAGS = {
     "h2", "h3", "h4", "p", "ul", "ol", "li", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td",
     "strong", "em", "a", "blockquote", "code", "pre", "figure", "figcaption", "img", "br", "hr",
@@ -22,6 +24,12 @@ ATTRIBUTES = {
 # The title stands above the text, so a heading of it is a second one; the rest are older names of the same.
 RENAMED = {"h1": "h2", "h5": "h4", "h6": "h4", "b": "strong", "i": "em"}
 _RENAMED_TAG = re.compile(r"<(/?)(h1|h5|h6|b|i)(?=[\s/>])", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
+MAX_DEPTH = 500
+# Those that have no end, or end by themselves where the next one begins.
+_NO_DEPTH = set(
+    "area base br col embed hr img input link meta source track wbr p li dt dd tr td th tbody thead tfoot".split()
+)
 _IMG = re.compile(r'<img(?:\s+[a-z]+="[^"]*")*>')
 _SRC = re.compile(r'\ssrc="')
 _OUR_IMAGE = re.compile(r"/api/v1/writer/images/file/\?id=\d+")
@@ -30,7 +38,11 @@ _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U0
 
 
 def html_clean(html: str) -> str:
-    """`html` with only what an article needs. An image stays when it is ours, a link when it is no script."""
+    """`html` with only what an article needs. An image stays when it is ours, a link when it is no script.
+
+    Raises Invalid for elements that are nested deeper than any article's.
+    """
+    _check_depth(html)
     cleaned = nh3.clean(
         _renamed(html),
         tags=TAGS,
@@ -66,6 +78,20 @@ def cut(text: str, limit: int) -> str:
         return text
     space = text.rfind(" ", limit // 2, limit)
     return text[: space if space > 0 else limit - 1].rstrip(" ,;:-–—") + "…"
+
+
+def _check_depth(html: str) -> None:
+    """HTML parsers take time by the square of the depth: a megabyte of `<div>` would keep one busy for an hour."""
+    depth = 0
+    for match in _TAG.finditer(html):
+        name = match[2].lower()
+        if name in _NO_DEPTH:
+            continue
+        depth = max(0, depth - 1) if match[1] else depth + 1
+        if depth > MAX_DEPTH:
+            raise Invalid(
+                "html", f"Elements are nested more than {MAX_DEPTH} deep. Close them, or paste plain text."
+            )
 
 
 def _renamed(html: str) -> str:
