@@ -1,7 +1,9 @@
 """The real parts. One that is missing or does not start is an error of its tests, never a skip."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ class WordPress:
 
     url: str
     users: dict[str, dict[str, str]]
+    folder: str
 
     @property
     def address(self) -> str:
@@ -38,6 +41,35 @@ class WordPress:
         """The post meta that the REST API knows, as a plug-in would register it."""
         with self.api() as api:
             api.post("/settings", json={"e2e_meta_keys": ",".join(keys)}).raise_for_status()
+
+    def more_types(self, wanted: bool) -> None:
+        """Custom post types and taxonomies, as faults.php registers them."""
+        with self.api() as api:
+            api.post("/settings", json={"e2e_types": wanted}).raise_for_status()
+
+    def permalinks(self, structure: str) -> None:
+        """`plain`, with which nothing stands at /wp-json/, or a structure of WordPress's."""
+        with httpx.Client(
+            base_url=self.url, auth=self.api()._auth, trust_env=False, timeout=60
+        ) as any_address:
+            body = {"e2e_permalinks": structure}
+            any_address.post("/index.php?rest_route=/wp/v2/settings", json=body).raise_for_status()
+
+    def plugin(self, *, active: bool) -> None:
+        """Switches our companion plugin on or off."""
+        status = "active" if active else "inactive"
+        with self.api() as api:
+            api.put("/plugins/igny8-bridge/igny8-bridge", json={"status": status}).raise_for_status()
+
+    @contextmanager
+    def fault(self, name: str) -> Iterator[None]:
+        """What faults.php does under this name, for as long as the block lasts."""
+        file = Path(self.folder) / "wp-content" / "e2e-fault"
+        file.write_text(name)
+        try:
+            yield
+        finally:
+            file.unlink()
 
     def empty(self) -> None:
         """Deletes all posts, pages, media, categories and tags."""
@@ -67,8 +99,10 @@ def _wordpress(parts) -> WordPress:
 @pytest.fixture
 def wordpress(_wordpress) -> WordPress:
     """An empty site, without any registered post meta."""
+    _wordpress.plugin(active=False)
     _wordpress.empty()
     _wordpress.writable_meta()
+    _wordpress.more_types(False)
     return _wordpress
 
 

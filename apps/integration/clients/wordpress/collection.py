@@ -6,7 +6,11 @@ from apps.integration.clients.wordpress.errors import WordPressError
 
 # What is done, the key of the type's capability for it.
 _OF_POSTS = (("create", "create_posts"), ("edit", "edit_posts"), ("publish", "publish_posts"))
-_OF_TERMS = (("create", "edit_terms"), ("assign", "assign_terms"))
+# WordPress's own taxonomies name capabilities that no role has by itself, and that stand for these.
+_STANDS_FOR = {
+    **dict.fromkeys(("edit_categories", "edit_post_tags", "manage_post_tags"), "manage_categories"),
+    **dict.fromkeys(("assign_categories", "assign_post_tags"), "edit_posts"),
+}
 
 
 def diagnose_collection(site: WordPress, *, post_type: str = "", taxonomy: str = "") -> Diagnosis:
@@ -51,7 +55,9 @@ def _taxonomy(site: WordPress, name: str, may: dict, found: Diagnosis, *, is_ask
             found.missing.append(f"use {name}, which the REST API does not show")
         return
     _reads(site, f"/wp/v2/{kind['rest_base']}", found)
-    for what, key in _OF_TERMS:
+    # Whoever may tag a post may make a tag; a tree is not everybody's to grow.
+    making = "edit_terms" if kind.get("hierarchical") else "assign_terms"
+    for what, key in (("create", making), ("assign", "assign_terms")):
         _may(f"{what} {name}", kind.get("capabilities", {}).get(key, key), may, found, is_needed=is_asked)
 
 
@@ -78,7 +84,7 @@ def _reads(site: WordPress, path: str, found: Diagnosis) -> None:
 
 
 def _may(what: str, capability: str, may: dict, found: Diagnosis, *, is_needed: bool = True) -> None:
-    if may.get(capability):
+    if may.get(_STANDS_FOR.get(capability, capability)):
         found.step(what, f"{found.user} may do this.")
     elif is_needed:
         sentence = f"The user {found.user} may not {what} there: the capability {capability} is missing."

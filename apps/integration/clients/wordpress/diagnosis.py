@@ -106,13 +106,14 @@ def _index(found: Diagnosis, options: dict, credentials: dict) -> dict:
     try:
         index, found.rest_root = _asked(pretty, options, credentials), pretty
     except WordPressError as error:
-        if error.status != 404:
+        if error.status != 404 and error.cause != "html":
             raise
-        # No permalinks: the same API stands behind a parameter.
+        # No permalinks, or rewrite rules that lead elsewhere: the same API stands behind a parameter.
         try:
             index, found.rest_root = _asked(plain, options, credentials), plain
         except WordPressError as behind:
-            raise (error if behind.cause in ("rest_missing", "not_wordpress", "html") else behind) from None
+            same = behind.cause in ("rest_missing", "not_wordpress", "html", "redirect")
+            raise (error if same else behind) from None
     if "wp/v2" not in index.get("namespaces", []):
         host = urlsplit(url).hostname
         raise WordPressError("not_wordpress", f"What answers at {host} is not the REST API of WordPress.")

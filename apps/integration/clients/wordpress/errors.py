@@ -23,7 +23,7 @@ PLUGIN = {
     "igny8_user": "plugin_user",
 }
 NOTICE = re.compile(
-    r"<b>(?:Warning|Notice|Deprecated|Parse error|Fatal error)</b>:.{0,300}|PHP (?:Warning|Notice|Deprecated):.{0,300}"
+    r"(?:^|\n|<b>)(?:PHP )?(?:Warning|Notice|Deprecated|Parse error|Fatal error)(?:</b>)?: .{0,300}"
 )
 NOBODY = {"rest_not_logged_in"}
 BLOCKED = {"rest_forbidden", "rest_login_required", "rest_disabled", "rest_api_authentication_required"}
@@ -40,7 +40,8 @@ ADVICE = {
     "rest_missing": "Turn on permalinks in WordPress (Settings, Permalinks, anything but Plain), and check that no "
     "security plug-in switches the REST API off.",
     "not_wordpress": "Enter the address of the WordPress site itself, as it stands under Settings, General.",
-    "html": "Another page answered in place of the REST API: look for a maintenance or login page.",
+    "html": "Another page answered in place of the REST API: look for a maintenance or login page, "
+    "and for a plug-in that switches the REST API off.",
     "php_notice": "Turn WP_DEBUG_DISPLAY off in wp-config.php (display_errors in php.ini), and tell the author of the "
     "plug-in or theme that the message names.",
     "cut": "The answer was cut short. It is asked again.",
