@@ -153,7 +153,7 @@ def test_collections(alice, wordpress):
     )
     _connected(alice, wordpress, "author")
     pages = told(post_type="page")
-    assert pages["cause"] == "capability" and "edit_pages" in pages["message"], pages
+    assert pages["cause"] == "capability" and "Editor" in pages["message"], pages
     mine = told(post_type="post")
     assert mine["connected"] and mine["missing"] == ["create category"], mine
     assert told(taxonomy="category")["cause"] == "capability"

@@ -65,7 +65,7 @@ def _described(site: WordPress, kind: str, name: str, found: Diagnosis) -> dict 
     try:
         described = site.get(f"/wp/v2/{kind}/{name}", context="edit")
     except WordPressError as error:
-        if error.status == 404 or error.code in ("rest_cannot_view", "rest_forbidden_context"):
+        if error.status == 404 or error.code in ("rest_cannot_read_type", "rest_forbidden"):
             noun = "post type" if kind == "types" else "taxonomy"
             error = WordPressError("type_missing", f"The REST API of {site.host} shows no {noun} “{name}”.")
         found.failed(name, error)
