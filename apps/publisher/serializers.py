@@ -17,15 +17,25 @@ class PublishSerializer(serializers.Serializer):
     )
 
 
+class ToWordPressSerializer(serializers.Serializer):
+    integration_id = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        help_text="The connection of the content's site; else that one.",
+    )
+
+
 class RecordSerializer(TenantSerializer):
     external_url = serializers.CharField(read_only=True)
     target = serializers.ChoiceField(Target.choices, required=False, help_text="Else the site's own target.")
 
     class Meta:
         model = PublishingRecord
-        fields = ["id", "site", "content", "target", "status", "attempts", "external_id", "external_url", "fields",
-                  "error", "created_at", "finished_at"]  # fmt: skip
-        read_only_fields = ["site", "status", "attempts", "external_id", "fields", "error", "finished_at"]
+        fields = ["id", "site", "content", "target", "status", "attempts", "next_try_at", "external_id", "external_url",
+                  "fields", "error", "created_at", "finished_at"]  # fmt: skip
+        read_only_fields = ["site", "status", "attempts", "next_try_at", "external_id", "fields", "error",
+                            "finished_at"]  # fmt: skip
 
 
 class ScheduleSerializer(serializers.Serializer):

@@ -48,7 +48,7 @@ def start(kept: Secrets) -> Secrets:
         shutil.rmtree(new, ignore_errors=True)
         shutil.copytree(program / "usr/share/wordpress", new)
         new.rename(_site())
-    _install_plugins()
+    install_plugins()
     _start_database()
     if not _web().pid():
         kept = with_free_ports(kept, "wordpress_port")
@@ -158,9 +158,9 @@ def _configure(kept: Secrets) -> None:
     )
 
 
-def _install_plugins() -> None:
+def install_plugins() -> None:
     """Ours as it is packed, and what the tests break the site with."""
-    for name in ("loopback.php", "faults.php"):
+    for name in ("loopback.php", "faults.php", "left.php"):
         shutil.copyfile(PHP / name, _site() / "wp-content/mu-plugins" / name)
     with tempfile.TemporaryDirectory() as packed:
         shutil.unpack_archive(pack(Path(packed)), _site() / "wp-content/plugins")

@@ -61,6 +61,11 @@ class WordPress:
         with self.api() as api:
             api.put("/plugins/igny8-bridge/igny8-bridge", json={"status": status}).raise_for_status()
 
+    def left_behind(self) -> dict:
+        """What our plugin has in the database."""
+        with self.api() as api:
+            return api.get(f"{self.url}/wp-json/e2e/v1/left").raise_for_status().json()
+
     @contextmanager
     def fault(self, name: str) -> Iterator[None]:
         """What faults.php does under this name, for as long as the block lasts."""

@@ -86,8 +86,8 @@ def content_publish(
             record_id = record.pk
             record.status = PublishingRecord.Status.PUBLISHING
             record.attempts += 1
-            record.touched_at = timezone.now()
-            record.save(update_fields=["status", "attempts", "touched_at"])
+            record.touched_at, record.next_try_at = timezone.now(), None
+            record.save(update_fields=["status", "attempts", "touched_at", "next_try_at"])
             if content.status in PUBLISHABLE:
                 _set_site_status(content, Content.SiteStatus.PUBLISHING)
         # Asked again, it goes where it was asked to go the first time, whatever the site is connected to by now.
@@ -155,7 +155,10 @@ def records_fail(*, records, error: str) -> None:
         contents = Content.objects.select_for_update().filter(pk__in=ids).order_by("pk")
         contents = [c.pk for c in contents if c.site_status == Content.SiteStatus.PUBLISHING]
         records.filter(status__in=OPEN).update(
-            status=PublishingRecord.Status.FAILED, error=error, finished_at=timezone.now()
+            status=PublishingRecord.Status.FAILED,
+            error=error,
+            next_try_at=None,
+            finished_at=timezone.now(),
         )
         others = PublishingRecord.objects.filter(
             content_id__in=contents, status=PublishingRecord.Status.PUBLISHING

@@ -46,7 +46,7 @@ add_action('init', function () {
         return;
     }
     $type = ['public' => true, 'show_in_rest' => true, 'supports' => ['title', 'editor', 'excerpt', 'thumbnail', 'author', 'custom-fields']];
-    register_post_type('event', ['label' => 'Events', 'rest_base' => 'events', 'supports' => ['title', 'editor']] + $type);
+    register_post_type('event', ['label' => 'Events', 'rest_base' => 'events', 'supports' => ['title', 'editor', 'author']] + $type);
     register_post_type('product', ['label' => 'Products'] + $type);
     register_post_type('hidden', ['label' => 'Hidden', 'public' => true]);
     $taxonomy = ['public' => true, 'show_in_rest' => true];
@@ -62,14 +62,4 @@ add_action('init', function () {
         $GLOBALS['wp_rewrite']->set_permalink_structure($new === 'plain' ? '' : $new);
         flush_rewrite_rules(false);
     }, 10, 2);
-});
-// The newer All in One SEO keeps its fields in a table, and shows them as one field of the REST API.
-add_action('rest_api_init', function () {
-    if (get_option('e2e_types')) {
-        register_rest_field('event', 'aioseo_meta_data', [
-            'get_callback' => fn ($post) => (object) get_post_meta($post['id'], '_e2e_aioseo', true),
-            'update_callback' => fn ($value, $post) => update_post_meta($post->ID, '_e2e_aioseo', (array) $value),
-            'schema' => ['type' => 'object', 'context' => ['view', 'edit']],
-        ]);
-    }
 });

@@ -54,7 +54,7 @@ def _taxonomy(site: WordPress, name: str, may: dict, found: Diagnosis, *, is_ask
         if not is_asked:
             found.missing.append(f"use {name}, which the REST API does not show")
         return
-    _reads(site, f"/wp/v2/{kind['rest_base']}", found)
+    _reads(site, f"/wp/v2/{kind['rest_base']}", found, context="view")
     # Whoever may tag a post may make a tag; a tree is not everybody's to grow.
     making = "edit_terms" if kind.get("hierarchical") else "assign_terms"
     for what, key in (("create", making), ("assign", "assign_terms")):
@@ -74,9 +74,9 @@ def _described(site: WordPress, kind: str, name: str, found: Diagnosis) -> dict 
     return described
 
 
-def _reads(site: WordPress, path: str, found: Diagnosis) -> None:
+def _reads(site: WordPress, path: str, found: Diagnosis, *, context: str = "edit") -> None:
     try:
-        site.get(path, per_page=1, context="edit", _fields="id")
+        site.get(path, per_page=1, context=context, _fields="id")
     except WordPressError as error:
         _first_failed(found, f"read {path}", error)
     else:

@@ -80,6 +80,9 @@ function product_connect() {
 	if ( is_wp_error( $found ) ) {
 		return product_state( $found );
 	}
+	if ( (int) $found['id'] !== $kept['integration_id'] ) {
+		queue_empty();
+	}
 	options_save(
 		array(
 			'secret'         => (string) $found['signing_secret'],
@@ -99,6 +102,7 @@ function product_test() {
 /** Tells Igny8 to publish here no more, and forgets the secret. */
 function product_disconnect() {
 	$found = product_ask( 'POST', 'integration/', wp_json_encode( array( 'is_active' => false ) ) );
+	queue_empty();
 	options_save(
 		array(
 			'secret'         => '',

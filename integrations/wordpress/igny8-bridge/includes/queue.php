@@ -100,13 +100,15 @@ function queue_deliver( $limit = 50, $timeout = 15 ) {
 	}
 	// phpcs:disable
 	$rows = $wpdb->get_results( $wpdb->prepare(
-		"SELECT * FROM $table WHERE state = 'waiting' AND next_at <= %d ORDER BY id LIMIT %d", time(), $limit
-	) );
+		"SELECT * FROM $table e WHERE state = 'waiting' AND next_at <= %d AND NOT EXISTS (
+			SELECT 1 FROM $table o WHERE o.state = 'waiting' AND o.post_id = e.post_id AND o.id < e.id AND o.next_at > %d
+		) ORDER BY id LIMIT %d", time(), time(), $limit
+	) ); // What happened to one post is told in its order.
 	foreach ( $rows as $row ) {
 		$fields = queue_sent( $row, $timeout );
 		$wpdb->update( $table, $fields, array( 'id' => $row->id ) );
 		if ( 'waiting' === $fields['state'] ) {
-			break; // The others would fare no better, and their order is kept.
+			break; // The others would fare no better.
 		}
 	}
 	$wpdb->query( $wpdb->prepare(
@@ -151,6 +153,14 @@ function queue_sent( $row, $timeout ) {
 		'next_at'  => time() + $wait,
 		'error'    => mb_substr( $found->get_error_message(), 0, 300 ),
 	);
+}
+
+/** Forgets all events: they are another connection's. */
+function queue_empty() {
+	global $wpdb;
+	$table = queue_table();
+	$wpdb->query( "DELETE FROM $table" ); // phpcs:ignore
+	update_option( DUE, 0, true );
 }
 
 /** Everything that waits is due now. */
