@@ -284,6 +284,7 @@ SPECTACULAR_SETTINGS = {
         "InvitationStatus": "apps.accounts.models.Invitation.Status",
         "SubscriptionStatus": "apps.accounts.models.Subscription.Status",
         "RunStatus": "apps.automation.models.Run.Status",
+        "Weekday": "apps.integration.models.WEEKDAYS",
         "KeywordStatus": "apps.planner.models.Keyword.Status",
         "ClusterStatus": "apps.planner.models.Cluster.Status",
         "IdeaStatus": "apps.planner.models.ContentIdea.Status",

@@ -48,8 +48,8 @@ NAMES = {
     "site_ids": Site,
     "task_id": Job,
 }
-# Bodies whose `ids`, or paths whose `{id}`, are of the view's own model.
-OWN = ("id", "ids")
+# Bodies whose `ids` and `parent`, or paths whose `{id}`, are of the view's own model.
+OWN = ("id", "ids", "parent")
 
 pytestmark = pytest.mark.django_db
 

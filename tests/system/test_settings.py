@@ -234,7 +234,7 @@ def test_due_runs_wait_while_automation_is_off(alice):
     now = timezone.now()
     due = (now - timedelta(minutes=5)).time().replace(microsecond=0)
     SiteSettings.objects.update(
-        enabled=True, scheduled_days=[], scheduled_time=due, updated_at=now - timedelta(days=3)
+        enabled=True, scheduled_days=[], scheduled_time=due, schedule_set_at=now - timedelta(days=3)
     )
     switch(alice, automation=False)
     assert runs_start_due(now=now) == []

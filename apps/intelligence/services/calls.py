@@ -59,23 +59,30 @@ class PromptOutdated(Conflict):
     """An account's prompt that no longer fits its function."""
 
 
-def concurrency(*, kind: str, account_id: int | None) -> int:
+def concurrency(*, kind: str, account_id: int | None, site_id: int | None = None) -> int:
     """How many calls of `kind` may run at a time: what a thread pool should be sized by."""
-    return settings.AI_CONCURRENCY[model_choose(kind=kind, account_id=account_id).provider]
+    return settings.AI_CONCURRENCY[model_choose(kind=kind, account_id=account_id, site_id=site_id).provider]
 
 
-def is_offline(*, kind: str, account_id: int | None) -> bool:
-    return model_choose(kind=kind, account_id=account_id).provider == "offline"
+def is_offline(*, kind: str, account_id: int | None, site_id: int | None = None) -> bool:
+    return model_choose(kind=kind, account_id=account_id, site_id=site_id).provider == "offline"
 
 
 def text_call(
-    *, function: str, inputs: dict, account_id: int, testing: bool = False, max_tokens: int | None = None
+    *,
+    function: str,
+    inputs: dict,
+    account_id: int,
+    site_id: int | None = None,
+    testing: bool = False,
+    max_tokens: int | None = None,
 ) -> TextResult:
-    """One answer of a function of `functions.py`, asked by the account's provider and prompt where it has its own.
+    """One answer of a function of `functions.py`, asked by the account's provider and prompt where it has its own,
+    of the site's model where it names one.
 
     Raises UpstreamFailed, PromptOutdated.
     """
-    choice = model_choose(kind="text", account_id=account_id, testing=testing)
+    choice = model_choose(kind="text", account_id=account_id, testing=testing, site_id=site_id)
     prompt_type = FUNCTIONS[function].prompt_type
     template, version = prompt_template(account_id=account_id, prompt_type=prompt_type)
     try:
@@ -101,13 +108,19 @@ def text_call(
 
 
 def image_call(
-    *, prompt: str, inputs: dict, account_id: int, size: str = "", testing: bool = False
+    *,
+    prompt: str,
+    inputs: dict,
+    account_id: int,
+    site_id: int | None = None,
+    size: str = "",
+    testing: bool = False,
 ) -> ImageResult:
     """One picture, of the account's size where `size` is "". `inputs["title"]` is what the offline provider draws.
 
     Raises UpstreamFailed.
     """
-    choice = model_choose(kind="image", account_id=account_id, testing=testing)
+    choice = model_choose(kind="image", account_id=account_id, testing=testing, site_id=site_id)
     size = size or choice.size or IMAGE_SIZE
     try:
         provider = provider_of(choice)

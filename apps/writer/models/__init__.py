@@ -1,8 +1,9 @@
-"""Writing tasks, the articles, and their images."""
+"""Writing tasks, the articles, their images, and the terms that they name."""
 
 from apps.writer.models.content import CONTENT_MOVES, Content, ContentVersion
 from apps.writer.models.images import Image, image_path
 from apps.writer.models.tasks import WRITING_TIME, Task, TaskQuerySet
+from apps.writer.models.taxonomies import Taxonomy
 
 __all__ = [
     "CONTENT_MOVES",
@@ -12,5 +13,6 @@ __all__ = [
     "Image",
     "Task",
     "TaskQuerySet",
+    "Taxonomy",
     "image_path",
 ]

@@ -74,13 +74,7 @@ class ContentSerializer(TenantSerializer):
         return " ".join(title.split())
 
     def validate_slug(self, slug: str) -> str:
-        slug = slug.lower()
-        # Letters, marks (without which half of the scripts have no words) and numbers.
-        if any(c not in "-_" and unicodedata.category(c)[0] not in "LMN" for c in slug) or slug != slug.strip(
-            "-_"
-        ):
-            raise serializers.ValidationError("A slug holds letters and digits with hyphens between them.")
-        return slug
+        return slug_checked(slug)
 
     def validate_meta_title(self, text: str) -> str:
         return _short(text, META_TITLE, MAX_META_TITLE)
@@ -109,3 +103,13 @@ def _short(text: str, best: int, most: int) -> str:
             f"It has {len(text)} characters; at most {most} are taken, and search engines show about {best}."
         )
     return text
+
+
+def slug_checked(slug: str) -> str:
+    slug = slug.lower()
+    # Letters, marks (without which half of the scripts have no words) and numbers.
+    if any(c not in "-_" and unicodedata.category(c)[0] not in "LMN" for c in slug) or slug != slug.strip(
+        "-_"
+    ):
+        raise serializers.ValidationError("A slug holds letters and digits with hyphens between them.")
+    return slug

@@ -1,6 +1,7 @@
 """Articles as people make, change and delete them."""
 
 import logging
+from collections.abc import Collection
 
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
@@ -10,6 +11,7 @@ from apps.accounts.services.limits import limit_take
 from apps.core.errors import Conflict, Invalid
 from apps.writer.models import Content
 from apps.writer.services.html import html_clean, html_removed, words_count
+from apps.writer.services.spelling import LISTS, names_spelled
 from apps.writer.services.versions import version_keep
 from apps.writer.services.workflow import content_locked, content_tell_review
 
@@ -28,6 +30,14 @@ def names_clean(names: list[str]) -> list[str]:
     return list(found.values())
 
 
+def names_as_terms(content: Content, lists: Collection[str]) -> None:
+    """Its categories and tags, of them those in `lists`, as the site's terms are spelled; unsaved."""
+    for taxonomy, name in LISTS.items():
+        if name in lists:
+            names = getattr(content, name)
+            setattr(content, name, names_spelled(site_id=content.site_id, taxonomy=taxonomy, names=names))
+
+
 def slug_of(text: str) -> str:
     """A slug in ASCII, else in the script of `text`; "article" for a text without a letter or digit."""
     return (
@@ -41,6 +51,7 @@ def slug_of(text: str) -> str:
 def content_insert(content: Content) -> Content:
     """Inserts it in the caller's transaction; a slug that the site has already gets -2, -3 and so on."""
     base = content.slug
+    names_as_terms(content, LISTS.values())
     for _ in range(SLUG_ATTEMPTS):
         content.slug = _free_slug(content.site_id, base)
         try:
@@ -99,6 +110,7 @@ def content_update(*, account_id: int, content_id: int, changes: dict, by: str) 
                 changes["slug"] = changes["slug"] or slug_of(changes.get("title", content.title))
             for name, value in changes.items():
                 setattr(content, name, value)
+            names_as_terms(content, changes)
             before = content.status
             if status is not None:
                 content.move_to(status, by=by)

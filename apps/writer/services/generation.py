@@ -50,9 +50,12 @@ def generation_check(*, account_id: int, task_ids: list[int]) -> None:
     for rows, problem in busy:
         if task_id := rows.order_by("pk").values_list("pk", flat=True).first():
             raise Conflict(f"Task {task_id} {problem}.")
-    counted = Counter(tasks.values_list("word_count", flat=True))
-    model = model_choose(kind="text", account_id=account_id).model
-    needed = sum(_estimate(words, model) * n for words, n in counted.items())
+    counted = Counter(tasks.values_list("site_id", "word_count"))
+    models = {
+        site_id: model_choose(kind="text", account_id=account_id, site_id=site_id).model
+        for site_id in {site_id for site_id, _ in counted}
+    }
+    needed = sum(_estimate(words, models[site_id]) * n for (site_id, words), n in counted.items())
     available = credits_balance(account_id=account_id)["available"]
     if needed > available:
         raise InsufficientCredits(needed, available)
@@ -86,7 +89,8 @@ def content_generate(
         with reserved(
             account_id=account_id,
             amount=_estimate(
-                task.word_count, model_choose(kind="text", account_id=account_id, testing=testing).model
+                task.word_count,
+                model_choose(kind="text", account_id=account_id, testing=testing, site_id=task.site_id).model,
             ),
             operation="content",
             reference=reference,
@@ -102,7 +106,13 @@ def _write(task: Task, reference: str, attempt: int, testing: bool, user_id, run
         _check_limit(task.account_id)
         _begin(task, reference)
         inputs = _inputs(task)
-        answer = text_call(function="content", inputs=inputs, account_id=task.account_id, testing=testing)
+        answer = text_call(
+            function="content",
+            inputs=inputs,
+            account_id=task.account_id,
+            site_id=task.site_id,
+            testing=testing,
+        )
         content = _content_of(task, answer, user_id)
         return _store(content, answer, reference, attempt, user_id, run_id, finish)
     except LeaseLost:
