@@ -50,6 +50,42 @@ class ScheduledSerializer(serializers.Serializer):
     scheduled_publish_at = serializers.DateTimeField(allow_null=True)
 
 
+class CalendarQuerySerializer(serializers.Serializer):
+    site_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    first = serializers.DateField(required=False)
+    last = serializers.DateField(required=False)
+
+
+class CalendarItemSerializer(serializers.Serializer):
+    content_id = serializers.IntegerField()
+    title = serializers.CharField()
+    status = serializers.ChoiceField(Content.Status.choices)
+    site_status = serializers.ChoiceField(Content.SiteStatus.choices)
+    at = serializers.DateTimeField(help_text="When it was published, or is to be.")
+    external_url = serializers.CharField(allow_blank=True)
+    is_late = serializers.BooleanField(help_text="Its time has passed, and it is not out yet.")
+
+
+class CalendarDaySerializer(serializers.Serializer):
+    date = serializers.DateField(help_text="Of the site's own time.")
+    is_publish_day = serializers.BooleanField()
+    published = serializers.IntegerField()
+    scheduled = serializers.IntegerField()
+    left = serializers.IntegerField(allow_null=True, help_text="What the limits leave; null: there is none.")
+
+
+class CalendarSerializer(serializers.Serializer):
+    site_id = serializers.IntegerField()
+    timezone = serializers.CharField()
+    items = CalendarItemSerializer(many=True, help_text="At most 1,000, the earliest first.")
+    items_count = serializers.IntegerField(help_text="All of them.")
+    days = CalendarDaySerializer(many=True)
+    free_slots = serializers.ListField(
+        child=serializers.DateTimeField(),
+        help_text="The times that articles without one would get, one after the other; at most 500.",
+    )
+
+
 class StateSerializer(RowSerializer):
     """Where the publication of one content stands; `error` is why its last one failed."""
 

@@ -35,6 +35,7 @@ EXTRA = {
     "GET /api/v1/system/prompts/{}/versions/": "the history that `reset` goes back over",
     "GET /api/v1/system/settings/integrations/anthropic/": "a second provider of texts, set as OpenAI is",
     "PUT /api/v1/system/settings/integrations/anthropic/": "the same",
+    "GET /api/v1/publisher/calendar/": "the plan of a site: what is out, what is to come, what is free",
     "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "GET /api/v1/writer/content/{}/versions/": "what an article was before, by whom",
     "GET /api/v1/writer/content/{}/versions/{}/": "what a version differs in from now",
