@@ -70,6 +70,18 @@ def test_an_article_becomes_what_the_site_wants(site, rest, wordpress):
     assert rest.get("/posts", params={"status": "any"}).json() == []
 
 
+def test_an_seo_plug_in_that_comes_later(site, rest, wordpress):
+    content = ApprovedContentFactory(site=site.site, categories=[], tags=[])
+    assert publish(content)["fields"]["meta_title"] == "dropped"
+    wordpress.writable_meta("rank_math_title")
+    assert publish(content, "test:2")["fields"]["meta_title"] == "kept"
+    rest.post(
+        "/posts/" + content.wordpress_posts.get().path.split("/")[-1],
+        json={"meta": {"rank_math_title": "Hers"}},
+    )
+    assert publish(content, "test:3")["fields"]["meta_title"] == "changed"
+
+
 def test_products(site, rest, wordpress):
     wordpress.writable_meta("rank_math_title")
     content = ApprovedContentFactory(

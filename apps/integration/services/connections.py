@@ -5,7 +5,7 @@ from collections.abc import Collection
 from django.utils import timezone
 
 from apps.integration.clients.wordpress import Diagnosis, WordPress, diagnose, diagnose_collection
-from apps.integration.models import SiteIntegration
+from apps.integration.models import SiteIntegration, SiteStructure
 
 
 def connected_sites(site_ids: Collection[int]) -> set[int]:
@@ -31,6 +31,14 @@ def credentials_of(integration: SiteIntegration) -> dict[str, str]:
     if integration.auth_method == SiteIntegration.AuthMethod.PLUGIN:
         return {"secret": integration.signing_secret}
     return {"username": integration.username, "password": integration.app_password}
+
+
+def connection_moved(*, integration: SiteIntegration) -> None:
+    """Forgets what is known of the posts of a connection whose address is another one now: there the same numbers may
+    be other posts. Those that are the same are known again by the next sync."""
+    integration.synced_posts.all().delete()
+    integration.sync_runs.all().delete()
+    SiteStructure.objects.filter(integration=integration).delete()
 
 
 def connection_test(*, integration: SiteIntegration) -> Diagnosis:

@@ -14,8 +14,9 @@ from apps.writer.models import Content
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """`fields` as they are sent. `terms`: by the article's field, of those that the post type has, the ids by name;
-    `terms_at` the post's field for them. `author`: the name that was asked for, if one was. `images`: the address by
-    image id, "" for one that could not be sent; `featured` and `alt_kept` are image ids."""
+    `terms_at` the post's field for them. `author`: the user who was asked for, if we may write as him; `has_author`:
+    one was asked for. `images`: the address by image id, "" for one that could not be sent; `featured` and `alt_kept`
+    are image ids."""
 
     fields: dict
     terms: dict[str, dict[str, int]]
@@ -23,13 +24,16 @@ class Wanted:
     featured: int | None
     alt_kept: set[int]
     terms_at: dict[str, str]
-    author: str = ""
+    author: int | None = None
+    has_author: bool = False
 
     def stands(self, stored: dict, *, meta: bool = True) -> bool:
         """Whether a post, as read, is this already; `meta`: its SEO fields too."""
         wanted_meta = self.fields.get("meta", {}) if meta else {}
         return all(stored.get("meta", {}).get(key) == value for key, value in wanted_meta.items()) and all(
-            _same(name, value, _raw(stored, name)) for name, value in self.fields.items() if name != "meta"
+            same_value(name, value, _raw(stored, name))
+            for name, value in self.fields.items()
+            if name != "meta"
         )
 
 
@@ -55,8 +59,9 @@ def told(content: Content, wanted: Wanted, stored: dict) -> dict[str, str]:
         # Without a category WordPress gives its default one.
         same = there == set(terms.values()) or (taxonomy == "categories" and not names and len(there) <= 1)
         fields[taxonomy] = "kept" if same and names == set(terms) else "changed" if there else "dropped"
-    if wanted.author:
-        fields["author"] = "kept" if stored.get("author") == wanted.fields.get("author", 0) else "dropped"
+    if wanted.has_author:
+        is_theirs = stored.get("author") == wanted.author
+        fields["author"] = "dropped" if wanted.author is None else "kept" if is_theirs else "changed"
     same_date = content.published_at is None or content.published_at.replace(tzinfo=None, microsecond=0) == (
         datetime.fromisoformat(stored["date_gmt"])
     )
@@ -90,7 +95,8 @@ def _raw(stored: dict, name: str):
     return value.get("raw", "") if isinstance(value, dict) and "raw" in value else value
 
 
-def _same(name: str, sent, stored) -> bool:
+def same_value(name: str, sent, stored) -> bool:
+    """Whether what WordPress has of a field, raw, is what was sent."""
     if name == "slug":  # other scripts come back percent-encoded
         return unquote(sent) == unquote(stored or "")
     if isinstance(sent, str) and isinstance(stored, str):
@@ -103,7 +109,7 @@ def _same(name: str, sent, stored) -> bool:
 def _of(name: str, sent: str, stored: str | None) -> str:
     if sent and not stored:
         return "dropped"
-    return "kept" if _same(name, sent, stored or "") else "changed"
+    return "kept" if same_value(name, sent, stored or "") else "changed"
 
 
 def _html(html: str) -> str:

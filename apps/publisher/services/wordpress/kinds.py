@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration
+from apps.integration.services.sync.texts import PostType
 from apps.publisher.services.wordpress.errors import TargetFailed
 from apps.writer.models import Content
 
@@ -30,6 +31,12 @@ class Kind:
     taxonomies: dict[str, Taxonomy] = field(default_factory=dict)
     fields: frozenset[str] = frozenset()
     meta: frozenset[str] = frozenset()
+
+    @property
+    def as_synced(self) -> PostType:
+        """The same as a sync names it."""
+        terms = {name: taxonomy.rest_base for name, taxonomy in self.taxonomies.items()}
+        return PostType(self.rest_base, self.rest_base, terms=terms)
 
 
 def rest_base_of(site: WordPress, integration: SiteIntegration, content: Content) -> str:

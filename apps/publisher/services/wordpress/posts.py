@@ -7,10 +7,15 @@ The way of a new one, each step of which may be the last that this process does:
 2. Its id is stored here. From now on there is nothing to look for.
 3. The draft gets all fields and is published by one update, which may be done twice.
 4. All fields are read back.
+
+One that is out is held first against what both sides last agreed on: what people changed in WordPress is not written
+over (`sync.agreement`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -19,10 +24,12 @@ from apps.core.locks import named_lock
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration
 from apps.integration.services.connections import integration_of, wordpress_of
+from apps.integration.services.sync.agreement import flat, post_agreed, post_of
 from apps.publisher.models import PublishingRecord, WordPressPost
 from apps.publisher.services.illustrated import html_illustrated
+from apps.publisher.services.wordpress.bringing import post_bring
 from apps.publisher.services.wordpress.errors import TargetFailed
-from apps.publisher.services.wordpress.fields import Wanted, as_text, told
+from apps.publisher.services.wordpress.fields import Wanted, as_text, same_value, told
 from apps.publisher.services.wordpress.keys import drafts_of_key, key_fields, posts_of_key
 from apps.publisher.services.wordpress.kinds import Kind, author_of, kind_of, rest_base_of
 from apps.publisher.services.wordpress.media import media_put, media_tidy
@@ -44,13 +51,15 @@ class Written:
     url: str
     published_at: datetime
     fields: dict[str, str] = field(default_factory=dict)
+    # Says, in the transaction that makes the article published, that both sides agree on it.
+    agreed: Callable[[], None] = lambda: None
 
 
 def post_write(*, content: Content, integration: SiteIntegration, again: bool) -> Written:
     """Makes or updates the post of an article and reads it back. `again`: it was begun before, and not ended.
 
-    May be done any number of times, also side by side. No transaction may be open. Raises TargetFailed, and Busy
-    when somebody else publishes the same article.
+    May be done any number of times, also side by side. No transaction may be open. Raises TargetFailed,
+    EditedOnBothSides, and Busy when somebody else publishes the same article.
     """
     images = {
         image.pk: image
@@ -68,7 +77,7 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
                 WordPressPost.objects.filter(pk=post.pk).update(tidy_at=timezone.now() + LATE)
             kind = kind_of(site, integration, post.post_type)
             wanted = _wanted(site, integration, kind, post.content, images, media, alt_kept)
-            stored = _brought(site, post, wanted)
+            synced, stored, sent = post_bring(site, integration, post, wanted, kind.as_synced)
     except WordPressError as error:
         raise TargetFailed.of(error) from error
     if stored["status"] != "publish":
@@ -77,7 +86,25 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
             f"the user {integration.username} the right to publish."
         )
     published_at = datetime.fromisoformat(stored["date_gmt"]).replace(tzinfo=UTC)
-    return Written(str(post.external_id), stored["link"], published_at, told(content, wanted, stored))
+    return Written(
+        external_id=str(post.external_id),
+        url=stored["link"],
+        published_at=published_at,
+        fields=told(content, wanted, stored),
+        agreed=partial(
+            post_agreed,
+            synced.pk,
+            content,
+            wanted=flat(wanted.fields),
+            sent=sent,
+            stored=stored,
+            same=same_value,
+            kind=kind.as_synced,
+            images={
+                m.url: [pk, m.external_id] for pk, m in media.items() if m.url in wanted.fields["content"]
+            },
+        ),
+    )
 
 
 def post_tidy(post_id: int) -> int:
@@ -126,8 +153,6 @@ def _wanted(
             del fields[name]
     if not fields.get("categories"):
         fields.pop("categories", None)  # WordPress gives its default one
-    if integration.author and "author" in kind.fields and (author := author_of(site, integration.author)):
-        fields["author"] = author
     meta = meta_values(content, kind.meta)
     if meta:
         fields["meta"] = meta
@@ -138,7 +163,8 @@ def _wanted(
         featured=featured,
         alt_kept=alt_kept,
         terms_at={name: at.rest_base for name, at in kind.taxonomies.items()},
-        author=integration.author,
+        author=_author(site, integration) if "author" in kind.fields else None,
+        has_author=bool(integration.author),
     )
 
 
@@ -156,7 +182,7 @@ def _post(
         return row, None
     if row:  # deleted there for good
         row.delete()
-    moved = next((r for r in rows if _is_copy(site, r, content)), None)
+    moved = _theirs(site, integration, content) or next((r for r in rows if _is_copy(site, r, content)), None)
     kind = moved.post_type if moved else rest_base_of(site, integration, content)
     lost, drafts = None, []
     if not moved:
@@ -196,10 +222,26 @@ def _post(
     return row, lost
 
 
+def _author(site: WordPress, integration: SiteIntegration) -> int | None:
+    return author_of(site, integration.author) if integration.author else None
+
+
 def _in_trash(site: WordPress) -> TargetFailed:
     return TargetFailed(
         f"The article lies in the trash of {site.host}. Restore it there, or delete it for good; publish then."
     )
+
+
+def _theirs(site: WordPress, integration: SiteIntegration, content: Content) -> WordPressPost | None:
+    """The post that an article came from; unsaved. One that was deleted for good is forgotten."""
+    synced = post_of(integration=integration, content=content)
+    if synced is None:
+        return None
+    row = WordPressPost(content=content, post_type=synced.post_type, external_id=synced.external_id)
+    if _read(site, row):
+        return row
+    synced.delete()
+    return None
 
 
 def _read(site: WordPress, row: WordPressPost) -> dict | None:
@@ -224,6 +266,8 @@ def _draft(
 ) -> WordPressError | None:
     """Makes the empty draft. Returns why no good answer came, when it may be there all the same, or come yet."""
     draft = {"status": "draft", "title": as_text(content.title), **key_fields(integration, content)}
+    if author := _author(site, integration):
+        draft["author"] = author  # once: whose it is afterwards is the site's to say
     try:
         site.post(f"/wp/v2/{kind}", draft, once=True)
     except WordPressError as error:
@@ -231,22 +275,3 @@ def _draft(
             raise
         return error
     return None
-
-
-def _brought(site: WordPress, post: WordPressPost, wanted: Wanted) -> dict:
-    """Brings the post to what is wanted and returns how it stands afterwards. What stands so already is not touched."""
-    stored = site.get(post.path, context="edit")
-    if wanted.stands(stored):
-        return stored
-    try:
-        site.post(post.path, wanted.fields)
-    except WordPressError as error:
-        # WordPress saves the post before it looks whether the SEO fields may be written, and a plug-in may spoil the
-        # answer to what was done: the post itself says what it is.
-        stored = site.get(post.path, context="edit")
-        if wanted.stands(stored, meta=False):
-            return stored
-        if "meta" not in wanted.fields or error.cause not in ("capability", "rejected"):
-            raise
-        site.post(post.path, {name: value for name, value in wanted.fields.items() if name != "meta"})
-    return site.get(post.path, context="edit")
