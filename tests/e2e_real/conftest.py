@@ -43,8 +43,10 @@ class WordPress:
             api.post("/settings", json={"e2e_meta_keys": ",".join(keys)}).raise_for_status()
 
     def more_types(self, wanted: bool) -> None:
-        """Custom post types and taxonomies, as faults.php registers them."""
+        """Custom post types and taxonomies, as faults.php registers them. Without them, what they held is gone too."""
         with self.api() as api:
+            if api.get("/settings").json()["e2e_types"] and not wanted:
+                self.empty("events", "product", "genres", "mood", "product_cat", "product_tag")
             api.post("/settings", json={"e2e_types": wanted}).raise_for_status()
 
     def permalinks(self, structure: str) -> None:
@@ -76,11 +78,11 @@ class WordPress:
         finally:
             file.unlink()
 
-    def empty(self) -> None:
-        """Deletes all posts, pages, media, categories and tags."""
+    def empty(self, *kinds: str) -> None:
+        """Deletes all posts, pages, media, categories and tags, or these."""
         with self.api() as api:
-            for kind in ("posts", "pages", "media", "categories", "tags"):
-                status = {} if kind in ("categories", "tags", "media") else {"status": "any,trash"}
+            for kind in kinds or ("posts", "pages", "media", "categories", "tags"):
+                status = {"status": "any,trash"} if kind in ("posts", "pages", "events", "product") else {}
                 while rows := api.get(
                     f"/{kind}", params={"per_page": 100, "_fields": "id,slug", **status}
                 ).json():
