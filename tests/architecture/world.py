@@ -23,6 +23,7 @@ from apps.billing.models import (
 from apps.core.models import Job
 from apps.integration.models import SiteIntegration, SiteSettings
 from apps.intelligence.models import PromptVersion, ProviderSettings
+from apps.linker.models import Link, LinkPass
 from apps.notifications.models import Notification, NotificationPreference
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
@@ -141,6 +142,22 @@ def make_world(name: str) -> World:
     add(ContentVersion, content=content, number=1, title=secret, slug=secret, made_by=secret)
     add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
     add(Taxonomy, site=site, name=secret, key=secret, slug=secret, description=secret, external_id="7")
+    link_pass = add(LinkPass, site=site, content=content, reference=secret, hash_before="0", hash_after="1")
+    add(
+        Link,
+        site=site,
+        link_pass=link_pass,
+        content=content,
+        target=content,
+        url=f"https://{secret}.example.com/",
+        anchor=secret,
+        opening="<a>",
+        inner=secret,
+        offset=3,
+        keyword=secret,
+        reason="keyword",
+        score=1,
+    )
     add(WordPressPost, site=site, place=secret, content=content, post_type="posts", external_id=1)
     add(
         WordPressMedium,

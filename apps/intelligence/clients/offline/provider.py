@@ -10,6 +10,7 @@ from . import embeddings
 from .article import article
 from .ideas import cluster_names, ideas
 from .image_prompts import image_prompts
+from .linking import linking
 from .picture import draw
 
 MODEL = "offline"
@@ -31,6 +32,8 @@ class OfflineProvider:
                 data = article(inputs, _random(inputs))
             case "image_prompts":
                 data = image_prompts(inputs)
+            case "linking":
+                data = linking(inputs)
             case function:
                 raise ProviderRefused(
                     f"The offline provider cannot do “{function}”. Set up an AI provider in the settings."
