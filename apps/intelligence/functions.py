@@ -197,8 +197,8 @@ FUNCTIONS: Mapping[str, Function] = {
                 "Links that the article “{title}” could have to other pages of its site. Each has its id, the words "
                 "that would become the link, the sentence they stand in, and the title of the page that it leads "
                 "to:\n\n{candidates}\n\n"
-                "Choose at most {count}, the most helpful first: those whose words promise what the page holds, where a "
-                "reader would want to go on there. At most one a page. None is better than one that misleads. Answer "
+                "Choose at most {count}, the most helpful first: those whose words promise what the page holds, where "
+                "a reader would want to go on there. At most one a page. None is better than one that misleads. Answer "
                 "with their ids."
             ),
             schema=_object(links=_list(_object(id={"type": "integer"}))),

@@ -6,7 +6,7 @@ from apps.core.jobs import JobRun
 from apps.intelligence.services import concurrency
 from apps.intelligence.services.side_by_side import still_wanted, work_side_by_side
 from apps.linker.services.passes import links_apply, links_suggest
-from apps.linker.services.targets import Targets
+from apps.linker.services.targets import Targets, targets_of
 from apps.writer.models import Content
 
 
@@ -20,13 +20,13 @@ def run_batch(run: JobRun) -> None:
     known: dict[int, Targets] = {}
     lock = threading.Lock()
 
-    def targets_of(content_id: int) -> Targets | None:
+    def targets(content_id: int) -> Targets | None:
         site_id = sites.get(content_id)
         if site_id is None:
             return None
         with lock:
             if site_id not in known:
-                known[site_id] = Targets(account_id=run.account_id, site_id=site_id)
+                known[site_id] = targets_of(account_id=run.account_id, site_id=site_id)
             return known[site_id]
 
     def link(content_id: int) -> dict:
@@ -34,7 +34,7 @@ def run_batch(run: JobRun) -> None:
             "account_id": run.account_id,
             "content_id": content_id,
             "max_links": run.payload["max_links"],
-            "targets": targets_of(content_id),
+            "targets": targets(content_id),
         }
         if dry_run:
             return links_suggest(**common)

@@ -10,8 +10,10 @@ from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
+from apps.billing.services.ledger import Superseded
 from apps.billing.services.prices import price_of
 from apps.billing.services.reserved import credits_check
+from apps.core.errors import Conflict
 from apps.core.filters import IdFilter, SiteFilterSet
 from apps.core.models import Job
 from apps.core.serializers import TaskIdSerializer
@@ -58,8 +60,8 @@ class LinkerViewSet(TenantMixin, viewsets.GenericViewSet):
             return Response(links_suggest(account_id=self.tenant.account_id, content_id=content.pk, **wanted))
         key = requested_key(request)
         name = hashlib.sha256(key.encode()).hexdigest()[:32] if key else uuid.uuid4().hex
-        return Response(
-            links_apply(
+        try:
+            result = links_apply(
                 account_id=self.tenant.account_id,
                 content_id=content.pk,
                 reference=f"link:{name}",
@@ -67,7 +69,11 @@ class LinkerViewSet(TenantMixin, viewsets.GenericViewSet):
                 user_id=self.tenant.user_id,
                 **wanted,
             )
-        )
+        except Superseded:
+            raise Conflict(
+                "Another request with this Idempotency-Key does it. Ask again for its result."
+            ) from None
+        return Response(result)
 
     @extend_schema(request=BatchSerializer, responses=TaskIdSerializer)
     @action(detail=False, methods=["post"])

@@ -14,7 +14,7 @@ from apps.writer.models import Content
 # The addresses alone: the texts of a large site would not fit into a worker.
 HREFS = r"""
 SELECT c.id, c.external_url, found[1]
-FROM writer_content c, regexp_matches(c.html, '<a\s[^>]*?href\s*=\s*["'']?([^"''\s>]+)', 'gi') AS found
+FROM writer_content c, regexp_matches(c.html, '<a\s+(?:[^>]*\s)?href\s*=\s*["'']?([^"''\s>]+)', 'gi') AS found
 WHERE c.site_id = %(site)s AND c.account_id = %(account)s AND c.status = 'published' AND c.html ILIKE '%%<a%%'
 """
 

@@ -15,7 +15,7 @@ from apps.linker.models import Link, LinkPass
 from apps.linker.services.choosing import links_ask
 from apps.linker.services.markup import Placed, html_hash, link_find, links_insert, links_strip
 from apps.linker.services.ranking import Candidate, Found, links_choose, links_find
-from apps.linker.services.targets import Targets
+from apps.linker.services.targets import Targets, targets_of
 from apps.writer.models import Content
 from apps.writer.services.versions import version_keep
 from apps.writer.services.workflow import content_locked
@@ -139,7 +139,7 @@ def _found(
         raise NotFound("The article does not exist any more.")
     found = links_find(
         content,
-        targets or Targets(account_id=account_id, site_id=content.site_id),
+        targets or targets_of(account_id=account_id, site_id=content.site_id),
         base=content.external_url or f"https://{content.site.domain}/",
         most=settings.LINKER_MAX_LINKS if max_links is None else max_links,
         words_per_link=settings.LINKER_WORDS_PER_LINK,

@@ -41,6 +41,8 @@ _ELISION = r"(?:jusqu|lorsqu|puisqu|quoiqu|dell|nell|sull|all|qu|un|[cdjlmnst])[
 # What ties two words together to one: a match that ends at it would end inside of a word.
 _JOINERS = frozenset("-‐‑./\\@:&=?_~#%+*")
 _APOSTROPHES = str.maketrans("’‘ʼ", "'''")
+_SPACES = "-‐‑\xad"
+_RUN = re.compile(r"\s+")
 BARRIER = "\x00"
 
 
@@ -312,7 +314,10 @@ def word_key(word: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _gap(text: str) -> str:
-    return "".join(c for c in text if not c.isspace() and c not in "-‐‑\xad")
+    """What parts two words: "" for spaces and hyphens alone; else its signs, with a space where there is one."""
+    if not any(not c.isspace() and c not in _SPACES for c in text):
+        return ""
+    return _RUN.sub(" ", text[:20])
 
 
 def _is_word(char: str) -> bool:

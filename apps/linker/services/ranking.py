@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from apps.linker.services.addresses import address_key
 from apps.linker.services.prose import Prose, linked, phrase_key, prose_of
-from apps.linker.services.targets import Target, Targets, bare, says_something, units
+from apps.linker.services.targets import LONGEST_WORD, Target, Targets, bare, units
 from apps.planner.services.vectors import FUNCTION_WORDS, word_vectors
 from apps.writer.models import Content
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 KEYWORD, MEANING = "keyword", "meaning"
 # Words between two new links.
 APART = 8
-# Pages that are looked at by meaning: the nearest to the article. Below these cosines nothing is alike.
-NEAREST, NEAR, ALIKE = 20, 0.3, 0.86
+# Pages that are looked at by meaning: the nearest to the article. Cosines, as static vectors have them: of an article
+# and its neighbours, of two phrases, and of two words (car and auto 0.48, dog and cat 0.4).
+NEAREST, NEAR, ALIKE, WORDS_ALIKE = 20, 0.2, 0.6, 0.45
 SUBJECT_WORDS = (2, 3, 4)
 WEIGHT, LENGTH, TOPIC = 0.5, 0.2, 0.3
 
@@ -146,42 +147,56 @@ def _by_keyword(
 def _by_meaning(
     content: Content, prose: Prose, targets: Targets, open_: set[int], topic: np.ndarray
 ) -> Iterator[tuple[int, Candidate]]:
-    """Of the nearest targets that no phrase speaks of: the words that come nearest to their subject."""
+    """Of the nearest targets that no phrase speaks of: the words that mean what their subject does.
+
+    The means of two phrases are near when they share a word (dog food, dog training); so each word of the one must
+    have a counterpart in the other too.
+    """
     import numpy as np
 
-    nearest = sorted((n for n in open_ if topic[n] >= NEAR), key=lambda n: (-float(topic[n]), n))[:NEAREST]
+    own = phrase_key(content.primary_keyword)
+    nearest = [
+        number
+        for number in sorted(open_, key=lambda n: (-float(topic[n]), n))[:NEAREST]
+        if topic[number] >= NEAR
+        and targets.subjects[number]
+        and own not in {key for key, _, _ in targets.rows[number].phrases}
+    ]
     if not nearest:
         return
-    subject = set(bare(phrase_key(content.primary_keyword)))
-    vocabulary = sorted({word.key for word in prose.words})
+    vocabulary = sorted({word.key for word in prose.words if len(word.key) <= LONGEST_WORD})
     number_of = {word: i for i, word in enumerate(vocabulary)}
-    rows = word_vectors(vocabulary)[[number_of[word.key] for word in prose.words]]
-    sums = np.vstack([np.zeros((1, rows.shape[1]), np.float32), np.cumsum(rows, axis=0, dtype=np.float64)])
-    best: dict[int, tuple[float, int, int]] = {}
+    table = word_vectors(vocabulary)
+    places = [number_of.get(word.key, -1) for word in prose.words]
+    subjects = units(np.stack([targets.table[targets.subjects[number]].mean(axis=0) for number in nearest]))
+    found: dict[int, tuple[float, int, int]] = {}
     for length in SUBJECT_WORDS:
-        starts = [
-            first
-            for first in range(len(prose.words) - length + 1)
-            if _is_phrase(prose, first, length) and set(_keys(prose, first, length)) != subject
-        ]
-        if not starts:
+        starts = np.array(
+            [i for i in range(len(places) - length + 1) if _is_phrase(prose, i, length)], np.int64
+        )
+        if not len(starts):
             continue
-        at = np.array(starts)
-        alike = units((sums[at + length] - sums[at]).astype(np.float32)) @ targets.subjects[nearest].T
-        for column, number in enumerate(nearest):
-            for row in np.flatnonzero(alike[:, column] >= ALIKE):
-                value = round(float(alike[row, column]), 4)
-                if value > best.get(number, (0.0,))[0]:
-                    best[number] = value, starts[row], length
-    for number, (value, first, length) in sorted(best.items()):
+        words = np.array(places)[starts[:, None] + np.arange(length)]
+        alike = units(table[words].mean(axis=1)) @ subjects.T
+        for row, column in np.argwhere(alike >= ALIKE):
+            number, value = nearest[column], round(float(alike[row, column]), 4)
+            if value <= found.get(number, (0.0,))[0] or set(_keys(prose, starts[row], length)) == set(
+                bare(own)
+            ):
+                continue
+            pairs = units(table[words[row]]) @ units(targets.table[targets.subjects[number]]).T
+            if min(pairs.max(axis=0).min(), pairs.max(axis=1).min()) >= WORDS_ALIKE:
+                found[number] = value, int(starts[row]), length
+    for number, (value, first, length) in sorted(found.items()):
         place = prose.place(first, first + length - 1)
         if place is not None:
             score = WEIGHT * 0.6 * value + LENGTH * length / 4 + TOPIC * max(0.0, float(topic[number]))
             target = targets.rows[number]
-            keyword = target.phrases[0][1] if target.phrases else target.title
             yield (
                 number,
-                Candidate(target, first, first + length - 1, *place, round(score, 4), MEANING, keyword),
+                Candidate(
+                    target, first, first + length - 1, *place, round(score, 4), MEANING, target.phrases[0][1]
+                ),
             )
 
 
@@ -190,12 +205,10 @@ def _keys(prose: Prose, first: int, length: int) -> list[str]:
 
 
 def _is_phrase(prose: Prose, first: int, length: int) -> bool:
-    """Whether these words stand together and begin and end with one that says something."""
+    """Whether these words stand together, and each says something."""
     words = prose.words[first : first + length]
-    return (
-        not any(word.gap for word in words[1:])
-        and all(len(word.key) > 2 and word.key not in FUNCTION_WORDS for word in (words[0], words[-1]))
-        and says_something(tuple(word.key for word in words))
+    return not any(word.gap for word in words[1:]) and all(
+        2 < len(word.key) <= LONGEST_WORD and word.key not in FUNCTION_WORDS for word in words
     )
 
 
@@ -206,7 +219,7 @@ def _topics(content: Content, prose: Prose, targets: Targets) -> np.ndarray:
     counts = Counter(word.key for word in prose.words)
     for text in (content.title, content.primary_keyword, *content.secondary_keywords[:10]):
         counts.update({word: 3 for word in bare(phrase_key(str(text)))})
-    words = sorted(word for word in counts if word not in FUNCTION_WORDS and len(word) > 1)
+    words = sorted(word for word in counts if word not in FUNCTION_WORDS and 1 < len(word) <= LONGEST_WORD)
     if not words:
         return np.zeros(len(targets.rows), np.float32)
     weights = np.sqrt(np.array([counts[word] for word in words], np.float32))

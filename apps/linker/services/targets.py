@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 PRIMARY, TITLE, SECONDARY = 1.0, 0.9, 0.8
 LONGEST = 8
 MAX_SECONDARY = 30
+# A longer one is none, and its meaning unknown.
+LONGEST_WORD = 60
 FIELDS = ("pk", "title", "primary_keyword", "secondary_keywords", "external_url", "external_id")
 
 
@@ -39,15 +42,18 @@ def pages(*, account_id: int, site_id: int) -> QuerySet[Content]:
     return rows.filter(status__in=(Content.Status.APPROVED, Content.Status.PUBLISHED))
 
 
-class Targets:
-    """The pages of one site, read once for any number of articles."""
+def targets_of(*, account_id: int, site_id: int) -> Targets:
+    """The pages of a site, in one query."""
+    return Targets(pages(account_id=account_id, site_id=site_id).order_by("pk").values_list(*FIELDS))
 
-    def __init__(self, *, account_id: int, site_id: int):
+
+class Targets:
+    """The pages of one site, read once for any number of articles. `rows` hold FIELDS."""
+
+    def __init__(self, rows: Iterable[tuple]):
         self.rows: list[Target] = []
         self.by_phrase: dict[tuple[str, ...], list[tuple[int, str, float]]] = defaultdict(list)
-        for pk, title, primary, secondary, url, external_id in (
-            pages(account_id=account_id, site_id=site_id).order_by("pk").values_list(*FIELDS)
-        ):
+        for pk, title, primary, secondary, url, external_id in rows:
             key = address_key(url)
             if not key:
                 continue
@@ -75,36 +81,42 @@ class Targets:
         return {word: i for i, word in enumerate(sorted({w for t in self.rows for w in telling(t)}))}
 
     @cached_property
+    def table(self) -> np.ndarray:
+        """A row for each of `words`."""
+        return word_vectors(list(self.words))
+
+    @cached_property
     def vectors(self) -> np.ndarray:
         """A unit row for each target, of its title and keywords; what all of them have in common is taken out."""
-        import numpy as np
-
-        table = word_vectors(list(self.words))
-        rows = np.zeros((len(self.rows), table.shape[1]), np.float32)
-        for i, target in enumerate(self.rows):
-            if said := [self.words[word] for word in telling(target)]:
-                rows[i] = table[said].mean(axis=0)
-        self.common = rows.mean(axis=0) if len(rows) > 3 else np.zeros(rows.shape[1], np.float32)
+        rows = self._means([telling(target) for target in self.rows])
+        self.common = rows.mean(axis=0) if len(rows) > 3 else rows.sum(axis=0) * 0
         return units(rows - self.common)
 
     @cached_property
-    def subjects(self) -> np.ndarray:
-        """A unit row for each target, of its primary keyword alone, or its title."""
+    def subjects(self) -> list[list[int]]:
+        """The words that say what each target is about: those of its primary keyword, else of its title."""
+        return [
+            [self.words[w] for w in _said(target.phrases[0][0])] if target.phrases else []
+            for target in self.rows
+        ]
+
+    def _means(self, said: list[list[str]]) -> np.ndarray:
         import numpy as np
 
-        table = word_vectors(list(self.words))
-        rows = np.zeros((len(self.rows), table.shape[1]), np.float32)
-        for i, target in enumerate(self.rows):
-            if target.phrases:
-                said = [self.words[w] for w in bare(target.phrases[0][0]) if w not in FUNCTION_WORDS]
-                rows[i] = table[said].mean(axis=0)
-        return units(rows)
+        rows = np.zeros((len(said), self.table.shape[1]), np.float32)
+        for i, words in enumerate(said):
+            if words:
+                rows[i] = self.table[[self.words[word] for word in words]].mean(axis=0)
+        return rows
+
+
+def _said(key: tuple[str, ...]) -> list[str]:
+    return [word for word in bare(key) if word not in FUNCTION_WORDS and len(word) <= LONGEST_WORD]
 
 
 def telling(target: Target) -> list[str]:
     """The words of a target that say something, each once."""
-    found = {word for key, _, _ in target.phrases for word in bare(key)}
-    return sorted(word for word in found if word not in FUNCTION_WORDS)
+    return sorted({word for key, _, _ in target.phrases for word in _said(key)})
 
 
 def bare(key: tuple[str, ...]) -> list[str]:
