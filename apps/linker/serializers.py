@@ -1,6 +1,5 @@
 from rest_framework import serializers
 
-from apps.core.rows import RowSerializer
 from apps.core.serializers import IdsField, TenantSerializer
 from apps.linker.models import Link, LinkPass
 from apps.writer.models import Content
@@ -122,7 +121,7 @@ class UndoneSerializer(serializers.Serializer):
     lost = LostLinkSerializer(many=True, help_text="Links that had been changed or removed before.")
 
 
-class OrphanSerializer(RowSerializer):
+class OrphanSerializer(TenantSerializer):
     class Meta:
         model = Content
         fields = ["id", "site", "title", "slug", "external_url", "primary_keyword", "origin", "content_type",

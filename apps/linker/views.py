@@ -29,7 +29,8 @@ from apps.linker.serializers import (
     UndoneSerializer,
 )
 from apps.linker.services.orphans import orphans_find
-from apps.linker.services.passes import links_apply, links_suggest, pass_undo
+from apps.linker.services.passes import links_apply, links_suggest
+from apps.linker.services.undo import pass_undo
 from apps.writer.models import Content
 
 

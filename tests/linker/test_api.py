@@ -14,7 +14,8 @@ from apps.intelligence.clients.offline.provider import OfflineProvider
 from apps.intelligence.services import calls
 from apps.linker.models import Link, LinkPass
 from apps.linker.services import passes
-from apps.linker.services.passes import links_apply, pass_undo
+from apps.linker.services.passes import links_apply
+from apps.linker.services.undo import pass_undo
 from apps.writer.models import Content
 from tests.factories import SiteFactory
 from tests.factories.writer import ContentFactory
@@ -307,6 +308,7 @@ def test_orphans(alice, bob, pages, django_assert_num_queries):
     draft = ContentFactory(
         site=alice.site,
         title="Tea",
+        slug="tea",
         html="<a href='https://example.com/burr-grinder'>g</a><a href=/?p=77>x</a>",
     )
     assert sorted(orphans()) == everything

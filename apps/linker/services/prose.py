@@ -5,11 +5,11 @@ with their quoted attributes, comments, raw text. Where it is too broken to be s
 """
 
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
 from html import unescape
+
+from apps.linker.services.words import BARRIER, Word, is_word, word_pattern, words_of
 
 # What may stand inside a link, and does not end a phrase.
 INLINE = frozenset(
@@ -34,27 +34,8 @@ _SHORTCODE = re.compile(
     r"\[(caption|wp_caption|button|code)\b[^\[\]]*\].{0,1000}?\[/\1\]|\[/?[A-Za-z][\w-]*[^\[\]\x00]*\]",
     re.DOTALL,
 )
-# Scripts without spaces between words: of these each character is a word; of the others each with its marks.
-_IDEOGRAPHS = "\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_SYLLABLES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-_ELISION = r"(?:jusqu|lorsqu|puisqu|quoiqu|dell|nell|sull|all|qu|un|[cdjlmnst])['’](?=\w)"
 # What ties two words together to one: a match that ends at it would end inside of a word.
 _JOINERS = frozenset("-‐‑./\\@:&=?_~#%+*")
-_APOSTROPHES = str.maketrans("’‘ʼ", "'''")
-_SPACES = "-‐‑\xad"
-_RUN = re.compile(r"\s+")
-BARRIER = "\x00"
-
-
-@dataclass(slots=True)
-class Word:
-    """`key` is the word with its spelling folded; `gap` what parts it from the word before, folded: "" for a space
-    or a hyphen. `start` and `end` count the characters of `Prose.text`."""
-
-    key: str
-    gap: str
-    start: int
-    end: int
 
 
 @dataclass
@@ -96,7 +77,7 @@ class Prose:
     def _joined(self, at: int, beyond: int) -> bool:
         if not (0 <= at < len(self.text) and 0 <= beyond < len(self.text)):
             return False
-        return self.text[at] in _JOINERS and _is_word(self.text[beyond])
+        return self.text[at] in _JOINERS and is_word(self.text[beyond])
 
     def _source_of(self, at: int) -> tuple[int, int]:
         piece = bisect_right(self._from, at) - 1
@@ -152,20 +133,9 @@ def prose_of(source: str) -> Prose:
     prose._tag_begins = [tag[0] for tag in prose._tags]
     prose._tag_ends = [tag[1] for tag in prose._tags]
     masked = [m.span() for m in _SHORTCODE.finditer(prose.text)] if "[" in prose.text else []
-    prose.words = _words(prose.text, masked)
+    prose.words = words_of(prose.text, masked)
     prose.count = len(prose.words) + reader.closed_words
     return prose
-
-
-def phrase_key(text: str) -> tuple[str, ...]:
-    """The words of a phrase in the form in which they are looked for; empty for what has none."""
-    found = _words(unescape(text).replace(BARRIER, " "), [])
-    return tuple(linked(word) if i else word.key for i, word in enumerate(found))
-
-
-def linked(word: Word) -> str:
-    """The key of a word that follows another one, with what parts the two."""
-    return f"{word.gap}\x1f{word.key}" if word.gap else word.key
 
 
 class _Reader:
@@ -232,7 +202,7 @@ class _Reader:
         if start >= end:
             return
         if self.inside:
-            self.closed_words += len(_word().findall(self.source, start, end))
+            self.closed_words += len(word_pattern().findall(self.source, start, end))
             self._barrier(start)
             return
         at = start
@@ -280,61 +250,3 @@ def _tag_end(source: str, at: int) -> int:
         else:
             unquoted = _UNQUOTED_END.search(source, at)
             at = unquoted.start() if unquoted else len(source)
-
-
-def _words(text: str, masked: list[tuple[int, int]]) -> list[Word]:
-    found: list[Word] = []
-    before = 0
-    for match in _word().finditer(text):
-        start, end = match.span()
-        if masked:
-            at = bisect_right(masked, (start, len(text))) - 1
-            if at >= 0 and masked[at][0] <= start < masked[at][1]:
-                before = min(before, masked[at][0])
-                continue
-        found.append(Word(word_key(match[0]), _gap(text[before:start]), start, end))
-        before = end
-    return found
-
-
-@lru_cache(maxsize=200_000)
-def word_key(word: str) -> str:
-    """A word without its case, width, possessive and plural s: cheap, and the same for both sides."""
-    text = unicodedata.normalize("NFKC", word).casefold().translate(_APOSTROPHES)
-    text = "".join(c for c in text if unicodedata.category(c) != "Cf") if not text.isascii() else text
-    text = text.removesuffix("'s") if len(text) > 3 else text
-    if len(text) > 4 and text.endswith("ies"):
-        return text[:-3] + "y"
-    if len(text) > 4 and text.endswith(("ses", "xes", "zes", "ches", "shes")):
-        return text[:-2]
-    if len(text) > 3 and text.endswith("s") and not text.endswith(("ss", "us", "is")):
-        return text[:-1]
-    return text
-
-
-@lru_cache(maxsize=10_000)
-def _gap(text: str) -> str:
-    """What parts two words: "" for spaces and hyphens alone; else its signs, with a space where there is one."""
-    if not any(not c.isspace() and c not in _SPACES for c in text):
-        return ""
-    return _RUN.sub(" ", text[:20])
-
-
-def _is_word(char: str) -> bool:
-    return char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M"
-
-
-@cache
-def _word() -> re.Pattern:
-    # Marks and joiners belong to words (Hindi and Persian have none without them), which `\w` does not know.
-    marks = "".join(
-        re.escape(c)
-        for c in map(chr, range(0xAD, 0x10000))
-        if unicodedata.category(c)[0] == "M" or unicodedata.category(c) == "Cf"
-    )
-    letter = rf"(?:[^\W{_IDEOGRAPHS}{_SYLLABLES}]|(?![{_SYLLABLES}])[{marks}])"
-    return re.compile(
-        rf"[{_IDEOGRAPHS}][{marks}]*|[{_SYLLABLES}][{marks}]*|{_ELISION}"
-        rf"|{letter}+(?:['’]{letter}+)*[+#]*",
-        re.IGNORECASE,
-    )

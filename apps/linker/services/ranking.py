@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from selectolax.lexbor import LexborHTMLParser
 
 from apps.linker.services.addresses import address_key
-from apps.linker.services.prose import Prose, linked, phrase_key, prose_of
+from apps.linker.services.prose import Prose, prose_of
 from apps.linker.services.targets import LONGEST_WORD, Target, Targets, bare, units
+from apps.linker.services.words import linked, phrase_key
 from apps.planner.services.vectors import FUNCTION_WORDS, word_vectors
 from apps.writer.models import Content
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.db.models import QuerySet
 
 from apps.linker.services.addresses import address_key, post_key
-from apps.linker.services.prose import phrase_key
+from apps.linker.services.words import phrase_key
 from apps.planner.services.vectors import FUNCTION_WORDS, word_vectors
 from apps.writer.models import Content
 
