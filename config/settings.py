@@ -284,6 +284,7 @@ SPECTACULAR_SETTINGS = {
         "InvitationStatus": "apps.accounts.models.Invitation.Status",
         "SubscriptionStatus": "apps.accounts.models.Subscription.Status",
         "RunStatus": "apps.automation.models.Run.Status",
+        "Weekday": "apps.integration.models.WEEKDAYS",
         "KeywordStatus": "apps.planner.models.Keyword.Status",
         "ClusterStatus": "apps.planner.models.Cluster.Status",
         "IdeaStatus": "apps.planner.models.ContentIdea.Status",
@@ -382,6 +383,11 @@ JOB_KINDS: dict[str, dict] = {
         "run": "apps.writer.tasks.run_generate_content",
         "on_failed": "apps.writer.tasks.generate_content_failed",
         "queue": "ai",
+    },
+    "content.links": {
+        "run": "apps.writer.tasks.run_check_links",
+        "on_failed": "apps.writer.tasks.check_links_failed",
+        "queue": "default",
     },
     "images.generate": {
         "run": "apps.writer.tasks.run_generate_images",

@@ -1,12 +1,52 @@
+from django import forms
 from django.contrib import admin
+from django.utils import timezone
+from rest_framework.exceptions import ValidationError
 from unfold.admin import ModelAdmin
 
-from apps.integration.models import DefaultSettings, SiteIntegration, SiteSettings
+from apps.core.errors import first_sentence
+from apps.integration.config_serializers import DaysField
+from apps.integration.models import STAGES, DefaultSettings, SiteIntegration, SiteSettings
+from apps.integration.serializers.settings import DefaultStageSerializer, SlotsField
+
+
+class SettingsForm(forms.ModelForm):
+    """Holds what staff write to the rules of the API."""
+
+    def clean(self) -> dict:
+        data = super().clean()
+        stages = data.get("stages")
+        for name, field in (
+            ("scheduled_days", DaysField()),
+            ("publish_days", DaysField()),
+            ("publish_time_slots", SlotsField()),
+        ):
+            if name in data:
+                self._read(name, lambda field=field, name=name: field.run_validation(data[name]))
+        if "stages" in data:
+            self._read("stages", lambda: self._stages(stages))
+        return data
+
+    def _stages(self, stages: object) -> list[dict]:
+        serializer = DefaultStageSerializer(data=stages, many=True)
+        serializer.is_valid(raise_exception=True)
+        rows = sorted(serializer.validated_data, key=lambda row: row["number"])
+        if [row["number"] for row in rows] != list(STAGES):
+            raise ValidationError("Each of the stages 1 to 7 must stand here once.")
+        return [dict(row) for row in rows]
+
+    def _read(self, name: str, read) -> None:
+        try:
+            self.cleaned_data[name] = read()
+        except ValidationError as error:
+            self.add_error(name, first_sentence(error.detail))
 
 
 @admin.register(DefaultSettings)
 class DefaultSettingsAdmin(ModelAdmin):
     """One record: what the settings of new sites begin from."""
+
+    form = SettingsForm
 
     def has_add_permission(self, request) -> bool:
         return not DefaultSettings.objects.exists()
@@ -17,11 +57,17 @@ class DefaultSettingsAdmin(ModelAdmin):
 
 @admin.register(SiteSettings)
 class SiteSettingsAdmin(ModelAdmin):
+    form = SettingsForm
     list_display = ["site", "enabled", "frequency", "auto_approval_enabled", "auto_publish_enabled"]
     list_filter = ["enabled", "frequency", "auto_publish_enabled"]
     search_fields = ["site__name", "site__domain"]
     autocomplete_fields = ["site", "account"]
     list_select_related = ["site"]
+
+    def save_model(self, request, obj, form, change) -> None:
+        if set(form.changed_data) & set(SiteSettings.SCHEDULE):
+            obj.schedule_set_at = timezone.now()
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(SiteIntegration)

@@ -59,6 +59,7 @@ def clusters_build(
     keyword_ids: list[int] | None = None,
     granularity: float = 0.5,
     limit: int = 0,
+    testing: bool = False,
     user_id: int | None = None,
     run_id: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
@@ -88,7 +89,12 @@ def clusters_build(
         user_id=user_id,
     ) as attempt:
         groups = _groups(site_id, keywords, granularity, progress)
-        usage = names_of(account_id=account_id, groups=[group for group in groups if group.samples])
+        usage = names_of(
+            account_id=account_id,
+            site_id=site_id,
+            testing=testing,
+            groups=[group for group in groups if group.samples],
+        )
         with transaction.atomic():
             result = _store(account_id, site_id, groups)
             done = result["clustered"] + result["unclustered"]

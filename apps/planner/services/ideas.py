@@ -61,6 +61,7 @@ def ideas_generate(
                 "existing_titles": _titles_like(cluster),
             },
             account_id=account_id,
+            site_id=cluster.site_id,
             testing=testing,
         )
         with transaction.atomic():

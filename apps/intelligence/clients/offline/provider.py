@@ -11,6 +11,7 @@ from .article import article
 from .ideas import cluster_names, ideas
 from .image_prompts import image_prompts
 from .linking import linking
+from .long_article import frame, outline, section
 from .picture import draw
 
 MODEL = "offline"
@@ -30,6 +31,12 @@ class OfflineProvider:
                 data = ideas(inputs)
             case "content":
                 data = article(inputs, _random(inputs))
+            case "content_outline":
+                data = outline(inputs)
+            case "content_section":
+                data = section(inputs, _random(inputs))
+            case "content_frame":
+                data = frame(inputs)
             case "image_prompts":
                 data = image_prompts(inputs)
             case "linking":
