@@ -119,7 +119,7 @@ FUNCTIONS: Mapping[str, Function] = {
                 "a reader would want to go on there. At most one a page. None is better than one that misleads. Answer "
                 "with their ids."
             ),
-            schema=_object(links=_list(_object(id={"type": "integer"}))),
+            schema=record(links=array(record(id={"type": "integer"}))),
             variables=("title", "candidates", "count"),
             max_tokens=1024,
             temperature=0.2,

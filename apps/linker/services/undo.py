@@ -7,6 +7,7 @@ from apps.core.errors import NotFound
 from apps.linker.models import Link, LinkPass
 from apps.linker.services.markup import html_hash, link_find, links_strip
 from apps.writer.models import Content
+from apps.writer.services.links import links_after
 from apps.writer.services.versions import version_keep
 from apps.writer.services.workflow import content_locked
 
@@ -36,7 +37,8 @@ def pass_undo(*, account_id: int, pass_id: int, by: str) -> dict:
         standing = [link for link in links if found[link.pk] >= 0]
         content.html = links_strip(html, [(found[link.pk], link.opening, link.inner) for link in standing])
         if content.html != html:
-            content.save(update_fields=["html", "updated_at"])
+            content.link_problems = links_after(content.link_problems, content.html)
+            content.save(update_fields=["html", "link_problems", "updated_at"])
             version_keep(content, by=by, reason=f"links of pass {done.pk} taken out")
         for link in links:
             link.status = Link.Status.REMOVED if found[link.pk] >= 0 else Link.Status.LOST
