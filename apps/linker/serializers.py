@@ -41,7 +41,7 @@ class OptionsSerializer(serializers.Serializer):
         return attrs
 
 
-class ProcessSerializer(OptionsSerializer):
+class ProcessLinksSerializer(OptionsSerializer):
     content_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     target_ids = IdsField(
         required=False,
@@ -51,7 +51,7 @@ class ProcessSerializer(OptionsSerializer):
     )
 
 
-class BatchSerializer(OptionsSerializer):
+class BatchProcessSerializer(OptionsSerializer):
     content_ids = IdsField(help_text="1 to 10,000 ids; for a dry run at most 1,000.")
 
     def validate(self, attrs: dict) -> dict:
@@ -75,7 +75,7 @@ class FoundLinkSerializer(serializers.Serializer):
     score = serializers.FloatField(help_text="0 to 1.")
 
 
-class ResultSerializer(serializers.Serializer):
+class LinkResultSerializer(serializers.Serializer):
     content_id = serializers.IntegerField()
     dry_run = serializers.BooleanField()
     pass_id = serializers.IntegerField(

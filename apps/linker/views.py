@@ -20,12 +20,12 @@ from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import TenantMixin, TenantReadViewSet, requested_key
 from apps.linker.models import Link, LinkPass
 from apps.linker.serializers import (
-    BatchSerializer,
+    BatchProcessSerializer,
+    LinkResultSerializer,
     LinkSerializer,
     OrphanSerializer,
     PassSerializer,
-    ProcessSerializer,
-    ResultSerializer,
+    ProcessLinksSerializer,
     UndoneSerializer,
 )
 from apps.linker.services.orphans import orphans_find
@@ -40,11 +40,11 @@ class LinkerViewSet(TenantMixin, viewsets.GenericViewSet):
     area = "content"
     rate_scope = "ai"
     queryset = Content.objects.all()
-    serializer_class = ProcessSerializer
+    serializer_class = ProcessLinksSerializer
     pagination_class = None
     filter_backends = ()
 
-    @extend_schema(request=ProcessSerializer, responses=ResultSerializer)
+    @extend_schema(request=ProcessLinksSerializer, responses=LinkResultSerializer)
     @action(detail=False, methods=["post"])
     def process(self, request):
         """Link an article to other pages of its site, at once: where their keywords stand in its text, or what means
@@ -76,12 +76,12 @@ class LinkerViewSet(TenantMixin, viewsets.GenericViewSet):
             ) from None
         return Response(result)
 
-    @extend_schema(request=BatchSerializer, responses=TaskIdSerializer)
+    @extend_schema(request=BatchProcessSerializer, responses=TaskIdSerializer)
     @action(detail=False, methods=["post"])
     def batch_process(self, request):
         """Link many articles. Result: contents [{content_id, pass_id, links}], failed [{content_id, error}], links
         (how many), credits. `links` of a content is how many, of a dry run the links themselves."""
-        data = self.validated(BatchSerializer)
+        data = self.validated(BatchProcessSerializer)
         ids = self.own_ids("content_ids", data["content_ids"])
         key = requested_key(request)
         asked = Job.objects.filter(account_id=self.tenant.account_id, idempotency_key=key)
