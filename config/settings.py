@@ -296,6 +296,8 @@ SPECTACULAR_SETTINGS = {
         "SiteStatus": "apps.writer.models.Content.SiteStatus",
         "ImageStatus": "apps.writer.models.Image.Status",
         "ImageKind": "apps.writer.models.Image.Kind",
+        "OptimizationStatus": "apps.optimizer.models.Optimization.Status",
+        "CheckStatus": "apps.optimizer.scoring.STATUSES",
         "PublishingStatus": "apps.publisher.models.PublishingRecord.Status",
         "SourceType": "apps.parsing.models.Source.Type",
         "SourceStrategy": "apps.parsing.models.Source.Strategy",
@@ -382,6 +384,16 @@ JOB_KINDS: dict[str, dict] = {
     "content.generate": {
         "run": "apps.writer.tasks.run_generate_content",
         "on_failed": "apps.writer.tasks.generate_content_failed",
+        "queue": "ai",
+    },
+    "content.optimize": {
+        "run": "apps.optimizer.tasks.run_optimize",
+        "on_failed": "apps.optimizer.tasks.optimize_failed",
+        "queue": "ai",
+    },
+    "content.batch_optimize": {
+        "run": "apps.optimizer.tasks.run_batch_optimize",
+        "on_failed": "apps.optimizer.tasks.optimize_failed",
         "queue": "ai",
     },
     "content.links": {

@@ -33,6 +33,8 @@ EXTRA = {
     "GET /api/v1/linker/passes/": "what can be undone",
     "GET /api/v1/linker/passes/{}/": "the same",
     "POST /api/v1/linker/passes/{}/undo/": "takes the links of a pass out again",
+    "GET /api/v1/optimizer/optimizations/": "what became of each article of a batch",
+    "GET /api/v1/optimizer/optimizations/{}/": "its difference, too long for the result of a batch",
     "POST /api/v1/planner/clusters/merge/": "editors mend what clustering made: one cluster of several",
     "POST /api/v1/planner/clusters/move_keywords/": "the same: keywords into another cluster, or out of theirs",
     "POST /api/v1/planner/clusters/{}/lock/": "clustering leaves it alone",

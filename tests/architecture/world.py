@@ -25,6 +25,7 @@ from apps.integration.models import SiteIntegration, SiteSettings
 from apps.intelligence.models import PromptVersion, ProviderSettings
 from apps.linker.models import Link, LinkPass
 from apps.notifications.models import Notification, NotificationPreference
+from apps.optimizer.models import Optimization
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
 from apps.system.models import AuthorProfile, ContentSettings
@@ -142,6 +143,17 @@ def make_world(name: str) -> World:
     )
     add(ContentVersion, content=content, number=1, title=secret, slug=secret, made_by=secret)
     add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
+    add(
+        Optimization,
+        site=site,
+        content=content,
+        reference=secret,
+        status="unchanged",
+        reason=secret,
+        version="1",
+        score_before=1,
+        score_after=1,
+    )
     add(Taxonomy, site=site, name=secret, key=secret, slug=secret, description=secret, external_id="7")
     link_pass = add(LinkPass, site=site, content=content, reference=secret, hash_before="0", hash_after="1")
     add(
