@@ -85,7 +85,7 @@ class LinkResultSerializer(serializers.Serializer):
     credits = serializers.IntegerField()
 
 
-class LinkSerializer(TenantSerializer):
+class InternalLinkSerializer(TenantSerializer):
     content_title = serializers.CharField(source="content.title", read_only=True)
     target_title = serializers.CharField(source="target.title", read_only=True, allow_null=True)
     pass_id = serializers.IntegerField(source="link_pass_id", read_only=True)
@@ -97,7 +97,7 @@ class LinkSerializer(TenantSerializer):
         read_only_fields = fields
 
 
-class PassSerializer(TenantSerializer):
+class LinkPassSerializer(TenantSerializer):
     content_title = serializers.CharField(source="content.title", read_only=True)
     links = serializers.IntegerField(source="link_count", read_only=True, help_text="How many it put in.")
 

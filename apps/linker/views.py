@@ -22,9 +22,9 @@ from apps.linker.models import Link, LinkPass
 from apps.linker.serializers import (
     BatchProcessSerializer,
     LinkResultSerializer,
-    LinkSerializer,
+    InternalLinkSerializer,
     OrphanSerializer,
-    PassSerializer,
+    LinkPassSerializer,
     ProcessLinksSerializer,
     UndoneSerializer,
 )
@@ -106,7 +106,7 @@ class LinkViewSet(mixins.ListModelMixin, TenantMixin, viewsets.GenericViewSet):
 
     area = "content"
     queryset = Link.objects.select_related("content", "target")
-    serializer_class = LinkSerializer
+    serializer_class = InternalLinkSerializer
     filterset_class = LinkFilterSet
     search_fields = ["anchor", "url", "content__title", "target__title"]
     ordering_fields = ["created_at", "score", "status", "anchor"]
@@ -125,7 +125,7 @@ class PassViewSet(TenantReadViewSet):
 
     area = "content"
     queryset = LinkPass.objects.select_related("content")
-    serializer_class = PassSerializer
+    serializer_class = LinkPassSerializer
     filterset_class = PassFilterSet
     search_fields = ["content__title"]
     ordering_fields = ["created_at", "status", "credits", "link_count"]
