@@ -482,6 +482,9 @@ AI_CONCURRENCY = {
 }
 AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
 
+# --- Articles -----------------------------------------------------------------------------------------------------
+CONTENT_VERSIONS_KEPT = env.int("CONTENT_VERSIONS_KEPT", 50)
+
 # --- Logs ---------------------------------------------------------------------------------------------------------
 LOGGING = {
     "version": 1,

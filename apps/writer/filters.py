@@ -1,7 +1,8 @@
 import django_filters
 
-from apps.core.filters import IdFilter, SiteFilterSet
-from apps.writer.models import Content, Image, Task
+from apps.core.filters import FilterSet, IdFilter, SiteFilterSet, StrictBooleanFilter
+from apps.writer.models import Content, ContentVersion, Image, Task, Taxonomy
+from apps.writer.services.spelling import content_named
 
 
 class StatesFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):
@@ -26,10 +27,21 @@ class ContentFilterSet(SiteFilterSet):
     status__in = StatesFilter(field_name="status", choices=Content.Status.choices)
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    category = django_filters.CharFilter(method="named", help_text="A category's name, or its path.")
+    tag = django_filters.CharFilter(method="named", help_text="A tag's name.")
 
     class Meta:
         model = Content
-        fields = ["status", "site_status", "content_type", "structure", "slug"]
+        fields = ["status", "site_status", "origin", "content_type", "structure", "slug"]
+
+    def named(self, rows, taxonomy, name):
+        return content_named(rows, tenant=self.request.tenant, taxonomy=taxonomy, name=name)
+
+
+class VersionFilterSet(FilterSet):
+    class Meta:
+        model = ContentVersion
+        fields = {"created_at": ["gte", "lt"], "made_by": ["exact"], "number": ["exact", "gte", "lte"]}
 
 
 class ImageFilterSet(SiteFilterSet):
@@ -38,6 +50,16 @@ class ImageFilterSet(SiteFilterSet):
     class Meta:
         model = Image
         fields = ["kind", "status"]
+
+
+class TaxonomyFilterSet(SiteFilterSet):
+    parent = IdFilter(field_name="parent_id")
+    is_root = StrictBooleanFilter(field_name="parent", lookup_expr="isnull", help_text="Those on top.")
+    external_id = django_filters.CharFilter()
+
+    class Meta:
+        model = Taxonomy
+        fields = ["taxonomy", "slug"]
 
 
 class ContentImagesFilterSet(SiteFilterSet):

@@ -48,8 +48,8 @@ NAMES = {
     "site_ids": Site,
     "task_id": Job,
 }
-# Bodies whose `ids`, or paths whose `{id}`, are of the view's own model.
-OWN = ("id", "ids")
+# Bodies whose `ids` and `parent`, or paths whose `{id}`, are of the view's own model.
+OWN = ("id", "ids", "parent")
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +71,7 @@ def model_of(route: Route):
 
 def path_with(route: Route, world: World) -> str:
     path = route.path
+    path = path.replace("{number}", "1")  # of a version of the other's article, which is there
     for name, model in {**NAMES, "id": model_of(route)}.items():
         if "{" + name + "}" in path:
             path = path.replace("{" + name + "}", str(world.id_of(model)))

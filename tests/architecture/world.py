@@ -27,7 +27,7 @@ from apps.notifications.models import Notification, NotificationPreference
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
 from apps.system.models import AuthorProfile, ContentSettings
-from apps.writer.models import Content, Image, Task
+from apps.writer.models import Content, ContentVersion, Image, Task, Taxonomy
 from tests.conftest import Actor, _actor
 
 # Tenant models that no route shows and the walk needs no row of. Each with its reason.
@@ -138,7 +138,9 @@ def make_world(name: str) -> World:
         slug=secret,
         html=f"<p>{secret}</p>",
     )
+    add(ContentVersion, content=content, number=1, title=secret, slug=secret, made_by=secret)
     add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
+    add(Taxonomy, site=site, name=secret, key=secret, slug=secret, description=secret, external_id="7")
     add(WordPressPost, site=site, place=secret, content=content, post_type="posts", external_id=1)
     add(
         WordPressMedium,

@@ -1,7 +1,9 @@
 import factory
 from factory.django import DjangoModelFactory
 
-from apps.writer.models import Content, Image, Task
+from apps.writer.models import Content, Image, Task, Taxonomy
+from apps.writer.models.taxonomies import name_key
+from apps.writer.services.content import slug_of
 from tests.factories.accounts import SiteFactory
 
 HTML = (
@@ -41,3 +43,14 @@ class ImageFactory(DjangoModelFactory):
     kind = Image.Kind.FEATURED
     prompt = "A jar of cold brew on a table"
     alt = "A jar of cold brew"
+
+
+class TaxonomyFactory(DjangoModelFactory):
+    class Meta:
+        model = Taxonomy
+
+    site = factory.SubFactory(SiteFactory)
+    account = factory.SelfAttribute("site.account")
+    name = factory.Sequence(lambda n: f"Category {n}")
+    key = factory.LazyAttribute(lambda row: name_key(row.name))
+    slug = factory.LazyAttribute(lambda row: slug_of(row.name))

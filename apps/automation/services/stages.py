@@ -99,14 +99,18 @@ def _queued_tasks(site_id: int, settings: SiteSettings) -> QuerySet:
 
 def _content_without_prompts(site_id: int, settings: SiteSettings) -> QuerySet:
     return _ids(
-        Content.objects.filter(site_id=site_id, status=Content.Status.DRAFT, images_planned=False), "pk"
+        Content.objects.ours().filter(site_id=site_id, status=Content.Status.DRAFT, images_planned=False),
+        "pk",
     )
 
 
 def _pending_images(site_id: int, settings: SiteSettings) -> QuerySet:
     return _ids(
         Image.objects.filter(
-            site_id=site_id, status=Image.Status.PENDING, content__status=Content.Status.DRAFT
+            site_id=site_id,
+            status=Image.Status.PENDING,
+            content__status=Content.Status.DRAFT,
+            content__origin=Content.Origin.IGNY8,
         ),
         "content_id",
         "kind",
@@ -117,7 +121,7 @@ def _pending_images(site_id: int, settings: SiteSettings) -> QuerySet:
 def _content_in_review(site_id: int, settings: SiteSettings) -> Iterable[int]:
     if not settings.auto_approval_enabled:
         return []
-    return _ids(Content.objects.filter(site_id=site_id, status=Content.Status.REVIEW), "pk")
+    return _ids(Content.objects.ours().filter(site_id=site_id, status=Content.Status.REVIEW), "pk")
 
 
 def _cluster(work: Work) -> dict:
@@ -184,9 +188,11 @@ STAGES = (
 
 def content_with_images_to_review(run: Run) -> int:
     """After stage 6: what has its images, or needs none, goes to review. Returns how many."""
-    ready = Content.objects.filter(
-        site_id=run.site_id, status=Content.Status.DRAFT, images_planned=True
-    ).exclude(images__status__in=[Image.Status.PENDING, Image.Status.FAILED])
+    ready = (
+        Content.objects.ours()
+        .filter(site_id=run.site_id, status=Content.Status.DRAFT, images_planned=True)
+        .exclude(images__status__in=[Image.Status.PENDING, Image.Status.FAILED])
+    )
     moved = 0
     for content_id in ready.values_list("pk", flat=True):
         # Deleted or moved by hand meanwhile: then there is nothing to send.

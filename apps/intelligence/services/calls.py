@@ -30,7 +30,8 @@ class UpstreamFailed(AppError):
 
 @dataclass(frozen=True, slots=True)
 class TextResult:
-    """`data` fits the function's schema. `cost` is the provider's, in USD."""
+    """`data` fits the function's schema. `cost` is the provider's, in USD. `prompt_version` names the prompt that it
+    was asked with: `content 3` is the account's third, `content 0` the product's own."""
 
     data: dict
     provider: str
@@ -39,6 +40,7 @@ class TextResult:
     tokens_out: int
     cost: Decimal
     is_offline: bool
+    prompt_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def text_call(
     """
     choice = model_choose(kind="text", account_id=account_id, testing=testing)
     prompt_type = FUNCTIONS[function].prompt_type
-    template = prompt_template(account_id=account_id, prompt_type=prompt_type)
+    template, version = prompt_template(account_id=account_id, prompt_type=prompt_type)
     try:
         request = text_request(function, inputs, model=choice.model, template=template, max_tokens=max_tokens)
     except BadTemplate as error:
@@ -94,6 +96,7 @@ def text_call(
         tokens_out=answer.tokens_out,
         cost=choice.cost(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out),
         is_offline=choice.provider == "offline",
+        prompt_version=f"{prompt_type} {version}",
     )
 
 

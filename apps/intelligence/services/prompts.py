@@ -19,10 +19,11 @@ def prompt_function(prompt_type: str) -> Function:
     return functions[prompt_type]
 
 
-def prompt_template(*, account_id: int, prompt_type: str) -> str | None:
-    """The account's own template that is in force, None for the default."""
+def prompt_template(*, account_id: int, prompt_type: str) -> tuple[str | None, int]:
+    """The account's own template that is in force with its version; (None, 0) for the default."""
     newest = PromptVersion.objects.filter(account_id=account_id, prompt_type=prompt_type)
-    return newest.order_by("-version").values_list("template", flat=True).first() or None
+    template, version = newest.order_by("-version").values_list("template", "version").first() or ("", 0)
+    return (template, version) if template else (None, 0)
 
 
 def prompt_rows(*, account_id: int, prompt_types: Iterable[str]) -> list[dict]:

@@ -94,7 +94,7 @@ def content_publish(
         target = target_check(site=content.site, target=target or record.target)
         written = None
         if target == Target.WORDPRESS:
-            _check_publishable(content)
+            _check_publishable(content, target)
             integration = integration_of(site_id=content.site_id)
             if integration is None:
                 raise Conflict("The connection to WordPress was just switched off. Turn it on, then publish.")
@@ -104,7 +104,7 @@ def content_publish(
             record = PublishingRecord.objects.select_for_update().get(pk=record_id)
             if record.status == PublishingRecord.Status.PUBLISHED:
                 return _finished(record, finish)
-            _check_publishable(content)
+            _check_publishable(content, target)
             record.target = target
             if written is None:
                 page, fields = page_write(content)
@@ -131,7 +131,9 @@ def content_publish(
         raise
 
 
-def _check_publishable(content: Content) -> None:
+def _check_publishable(content: Content, target: str) -> None:
+    if content.origin == Content.Origin.WORDPRESS and target == Target.HOSTED:
+        raise Conflict(f"“{content.title}” came from the site's WordPress, and is published there alone.")
     if content.status not in PUBLISHABLE:
         raise Conflict(f"Only approved content is published; “{content.title}” is {content.status}.")
 
@@ -176,6 +178,8 @@ def content_schedule(
     now = timezone.now()
     with transaction.atomic():
         content = _locked(account_id, content_id)
+        if content.origin == Content.Origin.WORDPRESS:
+            raise Conflict(f"“{content.title}” came from the site. Set its time there.")
         if content.status != Content.Status.APPROVED:
             raise Conflict(f"Only approved content is scheduled; “{content.title}” is {content.status}.")
         if content.site_status == Content.SiteStatus.PUBLISHING:
@@ -239,7 +243,7 @@ def _place(content: Content, now: datetime) -> datetime:
         site_status__in=[Content.SiteStatus.SCHEDULED, Content.SiteStatus.PUBLISHING],
         scheduled_publish_at__gte=since,
     )
-    counted = Content.objects.filter(site_id=content.site_id).exclude(pk=content.pk)
+    counted = Content.objects.ours().filter(site_id=content.site_id).exclude(pk=content.pk)
     rows = counted.filter(waiting | Q(published_at__gte=since)).values_list(
         "published_at", "scheduled_publish_at"
     )

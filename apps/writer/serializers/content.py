@@ -55,12 +55,12 @@ class ContentSerializer(TenantSerializer):
 
     class Meta:
         model = Content
-        fields = ["id", "site", "sector", "cluster", "task", "title", "slug", "html", "excerpt", "meta_title",
+        fields = ["id", "site", "sector", "cluster", "task", "origin", "title", "slug", "html", "excerpt", "meta_title",
                   "meta_description", "primary_keyword", "secondary_keywords", "categories", "tags",
                   "content_type", "structure", "word_count", "status", "site_status", "external_id", "external_url",
                   "scheduled_publish_at", "published_at", "model", "approved_by", "created_at",
                   "updated_at"]  # fmt: skip
-        read_only_fields = ["task", "word_count", "site_status", "external_id", "external_url",
+        read_only_fields = ["task", "origin", "word_count", "site_status", "external_id", "external_url",
                             "scheduled_publish_at", "published_at", "model", "approved_by"]  # fmt: skip
         # The slug is checked where the row is written, so that one that is made can move on to -2.
         validators: list = []
@@ -74,13 +74,7 @@ class ContentSerializer(TenantSerializer):
         return " ".join(title.split())
 
     def validate_slug(self, slug: str) -> str:
-        slug = slug.lower()
-        # Letters, marks (without which half of the scripts have no words) and numbers.
-        if any(c not in "-_" and unicodedata.category(c)[0] not in "LMN" for c in slug) or slug != slug.strip(
-            "-_"
-        ):
-            raise serializers.ValidationError("A slug holds letters and digits with hyphens between them.")
-        return slug
+        return slug_checked(slug)
 
     def validate_meta_title(self, text: str) -> str:
         return _short(text, META_TITLE, MAX_META_TITLE)
@@ -109,3 +103,13 @@ def _short(text: str, best: int, most: int) -> str:
             f"It has {len(text)} characters; at most {most} are taken, and search engines show about {best}."
         )
     return text
+
+
+def slug_checked(slug: str) -> str:
+    slug = slug.lower()
+    # Letters, marks (without which half of the scripts have no words) and numbers.
+    if any(c not in "-_" and unicodedata.category(c)[0] not in "LMN" for c in slug) or slug != slug.strip(
+        "-_"
+    ):
+        raise serializers.ValidationError("A slug holds letters and digits with hyphens between them.")
+    return slug

@@ -1,6 +1,7 @@
 """Articles as people make, change and delete them."""
 
 import logging
+from collections.abc import Collection
 
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
@@ -10,6 +11,8 @@ from apps.accounts.services.limits import limit_take
 from apps.core.errors import Conflict, Invalid
 from apps.writer.models import Content
 from apps.writer.services.html import html_clean, html_removed, words_count
+from apps.writer.services.spelling import LISTS, names_spelled
+from apps.writer.services.versions import version_keep
 from apps.writer.services.workflow import content_locked, content_tell_review
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,14 @@ def names_clean(names: list[str]) -> list[str]:
     return list(found.values())
 
 
+def names_as_terms(content: Content, lists: Collection[str]) -> None:
+    """Its categories and tags, of them those in `lists`, as the site's terms are spelled; unsaved."""
+    for taxonomy, name in LISTS.items():
+        if name in lists:
+            names = getattr(content, name)
+            setattr(content, name, names_spelled(site_id=content.site_id, taxonomy=taxonomy, names=names))
+
+
 def slug_of(text: str) -> str:
     """A slug in ASCII, else in the script of `text`; "article" for a text without a letter or digit."""
     return (
@@ -40,6 +51,7 @@ def slug_of(text: str) -> str:
 def content_insert(content: Content) -> Content:
     """Inserts it in the caller's transaction; a slug that the site has already gets -2, -3 and so on."""
     base = content.slug
+    names_as_terms(content, LISTS.values())
     for _ in range(SLUG_ATTEMPTS):
         content.slug = _free_slug(content.site_id, base)
         try:
@@ -53,8 +65,10 @@ def content_insert(content: Content) -> Content:
     raise Conflict(f"Too many articles are being made with the slug {base}. Try again.")
 
 
-def content_create(*, account_id: int, user_id: int | None, fields: dict) -> tuple[Content, list[str]]:
-    """An article written by hand: a draft. Returns it and what was removed from its HTML.
+def content_create(
+    *, account_id: int, user_id: int | None, fields: dict, by: str = ""
+) -> tuple[Content, list[str]]:
+    """An article written by hand: a draft. Returns it and what was removed from its HTML. `by` is the user's address.
 
     Raises Invalid for a slug that the site has already and for HTML of which nothing is left, PlanLimitReached.
     """
@@ -70,6 +84,7 @@ def content_create(*, account_id: int, user_id: int | None, fields: dict) -> tup
         if slug and Content.objects.filter(site_id=content.site_id, slug=slug).exists():
             raise _slug_taken(slug)
         content_insert(content)
+        version_keep(content, by=by, reason="written by hand")
         limit_take(account_id=account_id, resource="content")
     return content, html_removed(html, cleaned)
 
@@ -95,12 +110,14 @@ def content_update(*, account_id: int, content_id: int, changes: dict, by: str) 
                 changes["slug"] = changes["slug"] or slug_of(changes.get("title", content.title))
             for name, value in changes.items():
                 setattr(content, name, value)
+            names_as_terms(content, changes)
             before = content.status
             if status is not None:
                 content.move_to(status, by=by)
             if not content.html and content.status in (Content.Status.APPROVED, Content.Status.PUBLISHED):
                 raise Invalid("html", f"An article that is {content.status} can not be emptied.")
             content.save()
+            version_keep(content, by=by, reason="changed by hand")
             if before == Content.Status.DRAFT and content.status == Content.Status.REVIEW:
                 content_tell_review(content)
     except IntegrityError as error:

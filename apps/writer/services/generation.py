@@ -25,6 +25,7 @@ from apps.system.services.content_settings import content_settings
 from apps.writer.models import Content, Task
 from apps.writer.services.content import content_insert, names_clean, slug_of
 from apps.writer.services.html import cut, html_clean, words_count
+from apps.writer.services.versions import version_keep
 
 MAX_KEYWORDS = 200
 
@@ -232,6 +233,7 @@ def _store(content, answer, reference, attempt, user_id, run_id, finish) -> dict
         if Content.objects.filter(task_id=task_id).exists():
             raise Conflict(f"Task {task_id} has its article already.")
         content_insert(content)
+        version_keep(content, by=content.model, reason="generated", prompt_version=answer.prompt_version)
         task.status, task.error = Task.Status.COMPLETED, ""
         task.save(update_fields=["status", "error", "updated_at"])
         ContentIdea.objects.filter(pk=task.idea_id).update(status=ContentIdea.Status.COMPLETED)

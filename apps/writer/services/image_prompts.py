@@ -8,7 +8,7 @@ from apps.accounts.models import Site
 from apps.billing.services.ledger import AlreadySettled, Usage, credits_settle
 from apps.billing.services.prices import price_of
 from apps.billing.services.reserved import reserved
-from apps.core.errors import NotFound
+from apps.core.errors import Conflict, NotFound
 from apps.intelligence.services import ImageResult, TextResult, text_call
 from apps.writer.models import Content, Image
 from apps.writer.services.html import cut, headings
@@ -36,11 +36,12 @@ def image_prompts_generate(
 
     Without `in_article`: as many as it has headings, but at most `max_images` in all. `style` and
     `max_images` are the site's when None. An article that has images keeps them. Returns {"image_ids", "credits"}.
-    Raises NotFound, InsufficientCredits, UpstreamFailed.
+    Raises NotFound, Conflict for a post of the site's own, InsufficientCredits, UpstreamFailed.
     """
     content = Content.objects.select_related("site").filter(account_id=account_id, pk=content_id).first()
     if content is None:
         raise NotFound("The article does not exist any more.")
+    not_ours_refused(content)
     if _ids(content_id):
         return _store_prompts(content, [], None, finish)
     count = images_wanted(content, in_article, max_images)
@@ -87,6 +88,12 @@ def image_prompts_generate(
             "image_ids": _ids(content_id),
             "credits": credits_settle(account_id=account_id, reference=reference, used=0),
         }
+
+
+def not_ours_refused(content: Content) -> None:
+    """Raises Conflict for what sync brought in: its images are those that it has at its site."""
+    if content.origin == Content.Origin.WORDPRESS:
+        raise Conflict(f"“{content.title}” came from the site. Give it its images there.")
 
 
 def images_wanted(content: Content, in_article: int | None, max_images: int | None = None) -> int:

@@ -22,7 +22,12 @@ from apps.intelligence.services import UpstreamFailed, image_call, model_choose
 from apps.writer.models import Content, Image
 from apps.writer.services.content import files_forget
 from apps.writer.services.html import headings
-from apps.writer.services.image_prompts import image_prompts_generate, images_wanted, usage_of
+from apps.writer.services.image_prompts import (
+    image_prompts_generate,
+    images_wanted,
+    not_ours_refused,
+    usage_of,
+)
 from apps.writer.services.pictures import picture_read, picture_store
 
 log = logging.getLogger(__name__)
@@ -41,7 +46,8 @@ class AlreadyMade(Conflict):
 
 
 def images_check(*, account_id: int, content: Content, in_article: int | None) -> None:
-    """Whether the images that an article lacks may be made: InsufficientCredits, PlanLimitReached."""
+    """Whether the images that an article lacks may be made: Conflict, InsufficientCredits, PlanLimitReached."""
+    not_ours_refused(content)
     rows = list(Image.objects.filter(content=content).values_list("status", flat=True))
     missing = sum(status != Image.Status.GENERATED for status in rows)
     if not rows:

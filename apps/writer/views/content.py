@@ -10,8 +10,10 @@ from apps.writer.filters import ContentFilterSet
 from apps.writer.models import Content
 from apps.writer.serializers.content import ContentSerializer, UpdateContentSerializer
 from apps.writer.serializers.images import GenerateImagesSerializer
+from apps.writer.serializers.versions import RestoreSerializer
 from apps.writer.services.content import content_create, content_delete, content_update
 from apps.writer.services.images import images_check
+from apps.writer.services.versions import version_restore
 from apps.writer.views.jobs import RepeatableMixin
 
 
@@ -37,7 +39,10 @@ class ContentViewSet(RepeatableMixin, TenantViewSet):
     def create(self, request, *args, **kwargs):
         """Write an article by hand: it begins as draft."""
         content, removed = content_create(
-            account_id=self.tenant.account_id, user_id=self.tenant.user_id, fields=self.validated()
+            account_id=self.tenant.account_id,
+            user_id=self.tenant.user_id,
+            fields=self.validated(),
+            by=request.user.email,
         )
         return respond(self.get_serializer(content).data, _removed_message(removed), status=201)
 
@@ -55,6 +60,22 @@ class ContentViewSet(RepeatableMixin, TenantViewSet):
         HTML is cleaned; `message` says what was removed. What is published stays so.
         """
         return self._change(UpdateContentSerializer, partial=True)
+
+    @extend_schema(request=RestoreSerializer, responses=ContentSerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request, pk=None):
+        """Make the text what it was in a version, which becomes the newest. The state stays.
+
+        The slug stays too where the article is published or another one has it; `message` says so.
+        """
+        content, slug_restored = version_restore(
+            account_id=self.tenant.account_id,
+            content_id=self.get_object().pk,
+            number=self.validated(RestoreSerializer)["number"],
+            by=request.user.email,
+        )
+        told = "" if slug_restored else f"The slug stays {content.slug}."
+        return respond(ContentSerializer(content).data, told)
 
     @extend_schema(request=GenerateImagesSerializer, responses=TaskIdSerializer)
     @action(detail=True, methods=["post"])
