@@ -40,13 +40,14 @@ class Walk:
 
     def __init__(self, page: Page, base: str):
         self.page, self.base, self.problems, self.seen = page, base, [], 0
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: self.problem(f"a script threw: {error}"))
         page.on("response", lambda r: r.status >= 400 and self.problem(f"{r.status} of {r.url}"))
         page.on("dialog", lambda dialog: dialog.accept())
 
     def problem(self, what: str) -> None:
         self.problems.append(f"{self.page.url.removeprefix(self.base)}: {what}")
+        print(self.problems[-1], flush=True)
 
     def look(self, name: str) -> None:
         """What staff would see at a glance, and a picture of it."""
