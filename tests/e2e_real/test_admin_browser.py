@@ -1,7 +1,7 @@
 """The admin in a browser, as a new member of staff walks it: every list, form and action, and nothing of it broken.
 
 A page is broken when it, or anything it loads, answers 400 or more, when its scripts throw, or when it says that
-something went wrong. The pictures stand in the data folder under `e2e/admin/`. `ADMIN=billing.` walks the models of that name alone.
+something went wrong. The pictures stand in the data folder under `e2e/admin/`. `ADMIN=billing.` walks what is named so.
 """
 
 import os
