@@ -1,97 +1,18 @@
-import re
-
 from rest_framework import serializers
 
 from apps.automation.models import Run, RunItem, RunLog
-from apps.automation.services.runs import next_run_at
 from apps.automation.services.stages import STAGES
 from apps.core.rows import RowSerializer
 from apps.core.serializers import TenantSerializer
-from apps.integration.models import STAGES as STAGE_NUMBERS
-from apps.integration.models import WEEKDAYS, SiteSettings
-
-# stage -> the name of its per-run limit in the config
-LIMIT_FIELDS = {
-    1: "max_keywords_per_run",
-    2: "max_clusters_per_run",
-    3: "max_ideas_per_run",
-    4: "max_tasks_per_run",
-    5: "max_content_per_run",
-    6: "max_image_prompts_per_run",
-    7: "max_approvals_per_run",
-}
-_STAGE_FIELD = re.compile(r"stage_(\d)_(enabled|batch_size)")
+from apps.integration.config_serializers import AutomationConfigSerializer
 
 
-class ConfigSerializer(serializers.ModelSerializer):
-    """The automation part of a site's settings; a stage is `stage_N_enabled`, `stage_N_batch_size`, `max_…_per_run`."""
+class ConfigSerializer(AutomationConfigSerializer):
+    """The automation part of a site's settings, and what its last stage may do."""
 
-    scheduled_days = serializers.ListField(
-        child=serializers.ChoiceField(WEEKDAYS), required=False, help_text="Empty: every day."
-    )
-    scheduled_time = serializers.TimeField(
-        format="%H:%M:%S",
-        input_formats=["%H:%M", "%H:%M:%S"],
-        required=False,
-        help_text="HH:MM, by the site's clock.",
-    )
-    next_run_at = serializers.SerializerMethodField()
-
-    class Meta:
-        model = SiteSettings
-        fields = [
-            "enabled",
-            "frequency",
-            "scheduled_days",
-            "scheduled_time",
-            "next_run_at",
-            "auto_approval_enabled",
-            "auto_publish_enabled",
-        ]
-
-    def get_fields(self):
-        fields = super().get_fields()
-        for n in STAGE_NUMBERS:
-            fields[f"stage_{n}_enabled"] = serializers.BooleanField(required=False)
-            fields[f"stage_{n}_batch_size"] = serializers.IntegerField(
-                required=False, min_value=1, max_value=1000
-            )
-            fields[LIMIT_FIELDS[n]] = serializers.IntegerField(
-                required=False, min_value=0, max_value=1_000_000, help_text="0: no limit."
-            )
-        return fields
-
-    def to_internal_value(self, data) -> dict:
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
-        if unknown:
-            raise serializers.ValidationError({name: ["There is no such setting."] for name in unknown[:20]})
-        return super().to_internal_value(data)
-
-    def validate_scheduled_days(self, days: list[str]) -> list[str]:
-        return [day for day in WEEKDAYS if day in days]
-
-    def get_next_run_at(self, settings: SiteSettings) -> str | None:
-        moment = next_run_at(settings)
-        return moment.isoformat().replace("+00:00", "Z") if moment else None
-
-    def to_representation(self, settings: SiteSettings) -> dict:
-        for stage in settings.stages:
-            n = stage["number"]
-            setattr(settings, f"stage_{n}_enabled", stage["enabled"])
-            setattr(settings, f"stage_{n}_batch_size", stage["batch_size"])
-            setattr(settings, LIMIT_FIELDS[n], stage["per_run_limit"])
-        return super().to_representation(settings)
-
-    def update(self, settings: SiteSettings, validated_data: dict) -> SiteSettings:
-        stages = {s["number"]: s for s in settings.stages}
-        limits = {name: n for n, name in LIMIT_FIELDS.items()}
-        for name in list(validated_data):
-            if match := _STAGE_FIELD.fullmatch(name):
-                stages[int(match[1])][match[2]] = validated_data.pop(name)
-            elif name in limits:
-                stages[limits[name]]["per_run_limit"] = validated_data.pop(name)
-        settings.stages = [stages[n] for n in sorted(stages)]
-        return super().update(settings, validated_data)
+    class Meta(AutomationConfigSerializer.Meta):
+        fields = [*AutomationConfigSerializer.Meta.fields, "auto_approval_enabled", "auto_publish_enabled",
+                  "credits_limit", "auto_resume"]  # fmt: skip
 
 
 class RunSerializer(TenantSerializer):

@@ -86,7 +86,10 @@ def first_sentence(detail, path: str = "") -> str:
     """The first message of a nest of field errors, with the name of its field."""
     if isinstance(detail, dict):
         for key, value in detail.items():
-            name = path if key == "non_field_errors" else f"{path}.{key}" if path else str(key)
+            if isinstance(key, int):  # of a list
+                name = f"{path}[{key}]"
+            else:
+                name = path if key == "non_field_errors" else f"{path}.{key}" if path else str(key)
             return first_sentence(value, name)
     if isinstance(detail, list):
         for i, value in enumerate(detail):

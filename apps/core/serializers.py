@@ -65,3 +65,17 @@ class TaskIdSerializer(serializers.Serializer):
 class CountSerializer(serializers.Serializer):
     deleted = serializers.IntegerField(required=False)
     updated = serializers.IntegerField(required=False)
+
+
+class KnownFields:
+    """A mixin: a name that there is not is refused, for a setting that is misspelt must not be lost in silence."""
+
+    def to_internal_value(self, data):
+        if isinstance(data, dict) and (
+            unknown := sorted(str(name) for name in data if name not in self.fields)
+        ):
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {name[:60]: [f"There is no such name; there are {known}."] for name in unknown[:20]}
+            )
+        return super().to_internal_value(data)

@@ -3,7 +3,7 @@ from rest_framework import serializers
 from apps.accounts.models import MODULES
 from apps.core.models import Job
 from apps.core.rows import RowSerializer
-from apps.core.serializers import TenantSerializer
+from apps.core.serializers import KnownFields, TenantSerializer
 from apps.system.models import AuthorProfile, ContentSettings
 
 
@@ -65,19 +65,7 @@ class AuthorProfileSerializer(TenantSerializer):
         }
 
 
-class KnownFieldsSerializer(serializers.Serializer):
-    """A name that there is not is refused: a setting that is misspelt must not be lost in silence."""
-
-    def validate(self, attrs: dict) -> dict:
-        if unknown := sorted(set(self.initial_data) - set(self.fields)):
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError(
-                {unknown[0][:60]: [f"There is no such name; there are {known}."]}
-            )
-        return attrs
-
-
-class ContentGenerationSerializer(KnownFieldsSerializer):
+class ContentGenerationSerializer(KnownFields, serializers.Serializer):
     default_article_length = serializers.IntegerField(
         min_value=100, max_value=20_000, required=False, help_text="Words, of a task that names none."
     )
@@ -88,7 +76,7 @@ class ContentGenerationSerializer(KnownFieldsSerializer):
     enable_internal_linking = serializers.BooleanField(required=False)
 
 
-class PublishingDefaultsSerializer(KnownFieldsSerializer):
+class PublishingDefaultsSerializer(KnownFields, serializers.Serializer):
     """What the settings of a new site begin from."""
 
     default_publish_status = serializers.ChoiceField(["draft", "publish"], required=False)
@@ -113,6 +101,6 @@ CONTENT_SETTINGS = {
 }
 
 
-class ModulesSerializer(KnownFieldsSerializer):
+class ModulesSerializer(KnownFields, serializers.Serializer):
     def get_fields(self) -> dict:
         return {name: serializers.BooleanField(required=False) for name in MODULES}

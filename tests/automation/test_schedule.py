@@ -7,9 +7,10 @@ import pytest
 from django.db import connection
 
 from apps.automation.models import Run
-from apps.automation.services.runs import next_run_at, runs_start_due
+from apps.automation.services.runs import runs_start_due
 from apps.core import jobs
 from apps.integration.models import SiteSettings
+from apps.integration.services.run_times import next_run_at
 from apps.integration.services.settings import site_settings
 
 
@@ -21,7 +22,7 @@ def _no_queue(monkeypatch):
 def enabled(actor, *, set_at: datetime, **fields) -> SiteSettings:
     settings = site_settings(site_id=actor.site.pk, account_id=actor.account.pk)
     fields = {"enabled": True, "scheduled_days": [], "scheduled_time": "09:00", **fields}
-    SiteSettings.objects.filter(pk=settings.pk).update(updated_at=set_at, **fields)
+    SiteSettings.objects.filter(pk=settings.pk).update(schedule_set_at=set_at, **fields)
     return SiteSettings.objects.select_related("site").get(pk=settings.pk)
 
 

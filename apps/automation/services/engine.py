@@ -160,7 +160,7 @@ class Engine:
 
     def _items(self, stage: Stage, config: dict) -> None:
         """Keeps the stage's threads busy until nothing is left, or a reason to stop came up and all are idle."""
-        threads = stage.threads(self.run.account_id)
+        threads = stage.threads(self.run.account_id, self.run.site_id)
         items = RunItem.objects.filter(run=self.run, stage=stage.number)
         total = items.count()
         todo: SimpleQueue = SimpleQueue()

@@ -67,8 +67,8 @@ class Stage:
     work: Callable[[Work], dict]
     kind: str | None = None
 
-    def threads(self, account_id: int) -> int:
-        return concurrency(kind=self.kind, account_id=account_id) if self.kind else 1
+    def threads(self, account_id: int, site_id: int) -> int:
+        return concurrency(kind=self.kind, account_id=account_id, site_id=site_id) if self.kind else 1
 
 
 def _ids(queryset: QuerySet, *order: str) -> QuerySet:
@@ -125,8 +125,9 @@ def _content_in_review(site_id: int, settings: SiteSettings) -> Iterable[int]:
 
 
 def _cluster(work: Work) -> dict:
-    paid = {k: v for k, v in work.paid.items() if k != "testing"}
-    return clusters_build(site_id=work.object_id, limit=work.stage["per_run_limit"], **paid)
+    # Nobody is there who would name the clusters better, so a run asks the model.
+    limit = work.stage["per_run_limit"]
+    return clusters_build(site_id=work.object_id, limit=limit, polish_names=True, **work.paid)
 
 
 def _ideas(work: Work) -> dict:

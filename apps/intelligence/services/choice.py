@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
+from apps.accounts.models import Site
 from apps.intelligence.clients.base import Provider
 from apps.intelligence.clients.offline.provider import OfflineProvider
 from apps.intelligence.models import AIModel, ProviderSettings
@@ -45,19 +46,48 @@ class Choice:
 OFFLINE = Choice("offline", "offline")
 
 
-def model_choose(*, kind: str, account_id: int | None, testing: bool = False) -> Choice:
+def model_choose(
+    *, kind: str, account_id: int | None, testing: bool = False, site_id: int | None = None
+) -> Choice:
     """What does the account's work of `kind`: its own provider, else the platform's, `offline` without any.
 
-    `testing` takes the cheap model. `account_id` None asks for the platform's alone.
+    The model that the site names wins where somebody has access to its provider. `testing` takes the cheap model.
+    `account_id` None asks for the platform's alone.
     """
-    own = _own(kind, account_id, testing) if account_id is not None else None
-    return own or _platform(kind, testing)
-
-
-def _own(kind: str, account_id: int, testing: bool) -> Choice | None:
-    if kind not in ("text", "image"):
-        return None
+    if account_id is None or kind not in ("text", "image"):
+        return _platform(kind, testing)
     rows = {row.kind: row for row in ProviderSettings.objects.filter(account_id=account_id)}
+    named = _of_site(site_id, kind, testing) if site_id is not None else None
+    chosen = _named(named, kind, rows) if named else None
+    return chosen or _own(kind, rows, testing) or _platform(kind, testing)
+
+
+def _of_site(site_id: int, kind: str, testing: bool) -> AIModel | None:
+    """By the relation alone: the settings of a site belong to an app above this one."""
+    name = "image_model" if kind == "image" else "testing_model" if testing else "live_model"
+    asked = Site.objects.filter(pk=site_id).values(f"settings__{name}")
+    return AIModel.objects.filter(pk__in=asked, kind=kind, is_active=True).first()
+
+
+def _named(model: AIModel, kind: str, rows: dict[str, ProviderSettings]) -> Choice | None:
+    """The model by the account's own key, or the platform's; None where neither reaches it.
+
+    A server of one's own, or a model that the operator pins, is not asked for what it need not know.
+    """
+    if model.provider == AIModel.Provider.OFFLINE:
+        return OFFLINE
+    images = rows.get(_Kind.IMAGES) if kind == "image" else None
+    own = images if images is not None and images.has_access else rows.get(_Kind(model.provider))
+    if own is not None and own.enabled and own.has_access and (images is None or images.enabled):
+        if own.base_url:
+            return None
+        size = images.size if images else ""
+        return Choice(model.provider, model.name, owner=own.account_id, size=size, key=own.api_key)
+    pinned = {"text": settings.AI_TEXT_MODEL, "image": settings.AI_IMAGE_MODEL}[kind]
+    return _choice(model) if model.provider in _platforms() and not pinned else None
+
+
+def _own(kind: str, rows: dict[str, ProviderSettings], testing: bool) -> Choice | None:
     if kind == "image":
         return image_choice(rows.get(_Kind.IMAGES), rows.get(_Kind.OPENAI))
     for name in (_Kind.ANTHROPIC, _Kind.OPENAI):
@@ -98,11 +128,16 @@ def _default_model(provider: str, kind: str, testing: bool) -> str:
     return row.name if row else FALLBACK[provider][kind]
 
 
-def _platform(kind: str, testing: bool) -> Choice:
-    providers = [
+def _platforms() -> list[str]:
+    """The providers that the operator has given access to."""
+    return [
         *(["openai"] if settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL else []),
         *(["anthropic"] if settings.ANTHROPIC_API_KEY else []),
     ]
+
+
+def _platform(kind: str, testing: bool) -> Choice:
+    providers = _platforms()
     if not providers:
         return OFFLINE
     named = {"text": settings.AI_TEXT_MODEL, "image": settings.AI_IMAGE_MODEL}.get(kind, "")

@@ -19,19 +19,25 @@ class Named(Protocol):
     samples: list[str]
 
 
-def names_of(*, account_id: int, groups: list[Named]) -> dict:
+def names_of(*, account_id: int, site_id: int, groups: list[Named], testing: bool = False) -> dict:
     """Renames the groups in place and returns what it cost, for a Usage.
 
     Without a provider the names stay: each is the most typical keyword. So they do where a provider fails, for a
     name is no reason to lose a clustering.
     """
-    if not groups or is_offline(kind="text", account_id=account_id):
+    if not groups or is_offline(kind="text", account_id=account_id, site_id=site_id):
         return {"provider": "local"}
 
     def ask(batch: list[Named]) -> TextResult | None:
         clusters = [{"id": i, "keywords": group.samples} for i, group in enumerate(batch)]
         try:
-            return text_call(function="cluster_names", inputs={"clusters": clusters}, account_id=account_id)
+            return text_call(
+                function="cluster_names",
+                inputs={"clusters": clusters},
+                account_id=account_id,
+                site_id=site_id,
+                testing=testing,
+            )
         except UpstreamFailed as error:
             log.warning("clusters keep the names of their keywords: %s", error)
             return None
@@ -39,7 +45,8 @@ def names_of(*, account_id: int, groups: list[Named]) -> dict:
             connection.close()
 
     batches = [groups[start : start + BATCH] for start in range(0, len(groups), BATCH)]
-    with ThreadPoolExecutor(min(concurrency(kind="text", account_id=account_id), len(batches))) as pool:
+    workers = concurrency(kind="text", account_id=account_id, site_id=site_id)
+    with ThreadPoolExecutor(min(workers, len(batches))) as pool:
         answers = [
             (batch, answer) for batch, answer in zip(batches, pool.map(ask, batches), strict=True) if answer
         ]

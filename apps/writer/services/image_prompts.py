@@ -61,7 +61,11 @@ def image_prompts_generate(
                 "count": count,
             }
             answer = text_call(
-                function="image_prompts", inputs=inputs, account_id=account_id, testing=testing
+                function="image_prompts",
+                inputs=inputs,
+                account_id=account_id,
+                site_id=content.site_id,
+                testing=testing,
             )
             images = _images_of(content, answer, count, len(inputs["headings"]))
 

@@ -52,14 +52,14 @@ def images_check(*, account_id: int, content: Content, in_article: int | None) -
     missing = sum(status != Image.Status.GENERATED for status in rows)
     if not rows:
         missing = 1 + images_wanted(content, in_article)
-    image_check(account_id=account_id, images=missing)
+    image_check(account_id=account_id, site_id=content.site_id, images=missing)
 
 
-def image_check(*, account_id: int, images: int = 1) -> None:
-    """Whether so many images may be made: InsufficientCredits, PlanLimitReached."""
+def image_check(*, account_id: int, site_id: int, images: int = 1) -> None:
+    """Whether so many images of a site may be made: InsufficientCredits, PlanLimitReached."""
     if not images:
         return
-    needed = _price(account_id, images=images)
+    needed = _price(account_id, site_id, images=images)
     available = credits_balance(account_id=account_id)["available"]
     if needed > available:
         raise InsufficientCredits(needed, available)
@@ -93,7 +93,7 @@ def image_generate(
     try:
         with reserved(
             account_id=account_id,
-            amount=_price(account_id, images=1, testing=testing),
+            amount=_price(account_id, image.site_id, images=1, testing=testing),
             operation="image",
             reference=reference,
             user_id=user_id,
@@ -119,7 +119,11 @@ def _make(
         _check_made(image, anew)
         _check_limit(account_id)
         answer = image_call(
-            prompt=prompt, inputs={"title": _subject(image)}, account_id=account_id, testing=testing
+            prompt=prompt,
+            inputs={"title": _subject(image)},
+            account_id=account_id,
+            site_id=image.site_id,
+            testing=testing,
         )
         picture = picture_read(answer.data)
         # Before the transaction: a row must never name a file that is not there.
@@ -194,8 +198,8 @@ def _stored(account_id: int, image_id: int, reference: str) -> dict:
     return {"image_id": image_id, "credits": credits}
 
 
-def _price(account_id: int, *, images: int, testing: bool = False) -> int:
-    model = model_choose(kind="image", account_id=account_id, testing=testing).model
+def _price(account_id: int, site_id: int, *, images: int, testing: bool = False) -> int:
+    model = model_choose(kind="image", account_id=account_id, testing=testing, site_id=site_id).model
     return price_of(operation="image", images=images, model=model)
 
 

@@ -81,7 +81,7 @@ class ImageViewSet(
         """
         asked = self.validated(RegenerateSerializer)
         if not self.asked_before():
-            image_check(account_id=self.tenant.account_id)
+            image_check(account_id=self.tenant.account_id, site_id=asked["image_id"].site_id)
         payload = {"image_id": asked["image_id"].pk, "prompt": asked.get("prompt")}
         return self.start_job("images.regenerate", payload, total=1)
 

@@ -10,6 +10,8 @@ from . import embeddings
 from .article import article
 from .ideas import cluster_names, ideas
 from .image_prompts import image_prompts
+from .long_article import frame, outline, section
+from .optimize import optimize
 from .picture import draw
 
 MODEL = "offline"
@@ -29,8 +31,16 @@ class OfflineProvider:
                 data = ideas(inputs)
             case "content":
                 data = article(inputs, _random(inputs))
+            case "content_outline":
+                data = outline(inputs)
+            case "content_section":
+                data = section(inputs, _random(inputs))
+            case "content_frame":
+                data = frame(inputs)
             case "image_prompts":
                 data = image_prompts(inputs)
+            case "optimize":
+                data = optimize(inputs)
             case function:
                 raise ProviderRefused(
                     f"The offline provider cannot do “{function}”. Set up an AI provider in the settings."

@@ -3,12 +3,24 @@
 import secrets
 
 from django.db import models
+from django.utils import timezone
 
 from apps.accounts.models import Site
 from apps.core.fields import EncryptedTextField
 from apps.core.models import TenantModel
+from apps.intelligence.models import AIModel
 
 STAGES = range(1, 8)
+# What a stage's per-run limit is called in the config.
+LIMIT_FIELDS = {
+    1: "max_keywords_per_run",
+    2: "max_clusters_per_run",
+    3: "max_ideas_per_run",
+    4: "max_tasks_per_run",
+    5: "max_content_per_run",
+    6: "max_image_prompts_per_run",
+    7: "max_approvals_per_run",
+}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -38,7 +50,7 @@ def default_slots() -> list[dict]:
 
 
 class SettingsFields(models.Model):
-    """What DefaultSettings and SiteSettings share: automation, stages, delays, publishing, images."""
+    """What DefaultSettings and SiteSettings share: automation, stages, delays, publishing, images, approval, runs."""
 
     class Frequency(models.TextChoices):
         DAILY = "daily"
@@ -61,9 +73,26 @@ class SettingsFields(models.Model):
     publish_time_slots = models.JSONField(default=default_slots)
     image_style = models.CharField(max_length=40, default="photorealistic")
     max_images = models.PositiveSmallIntegerField(default=4)
+    approval_min_words = models.PositiveIntegerField(
+        default=0, help_text="An automation approves no shorter article. 0: any."
+    )
+    approval_needs_featured_image = models.BooleanField(default=False)
+    credits_limit = models.PositiveIntegerField(
+        default=0, help_text="What a run may spend; budget_pct of its stages are shares of it. 0: no limit."
+    )
+    auto_resume = models.BooleanField(
+        default=False,
+        help_text="A run that paused for credits, a provider or a target is tried again by itself.",
+    )
 
     class Meta:
         abstract = True
+
+    @property
+    def total_items_per_run(self) -> int:
+        """What the limits of the enabled stages add up to; 0 while one of them has none."""
+        limits = [s["per_run_limit"] for s in self.stages if s["enabled"]]
+        return sum(limits) if all(limits) else 0
 
     def stage(self, number: int) -> dict:
         return next(s for s in self.stages if s["number"] == number)
@@ -87,7 +116,23 @@ class DefaultSettings(SettingsFields):
 class SiteSettings(SettingsFields, TenantModel):
     """All settings of a site, one record."""
 
+    # What says when runs start: a change of it makes no run due that was not.
+    SCHEDULE = ("enabled", "frequency", "scheduled_days", "scheduled_time")
+
     site = models.OneToOneField(Site, on_delete=models.CASCADE, related_name="settings")
+    # Read by intelligence, which lies below, through the site's relation.
+    live_model = models.ForeignKey(
+        AIModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    testing_model = models.ForeignKey(
+        AIModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    image_model = models.ForeignKey(
+        AIModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    schedule_set_at = models.DateTimeField(
+        default=timezone.now, editable=False, help_text="Runs that were due before are not caught up."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
