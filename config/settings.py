@@ -356,6 +356,11 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.billing.tasks.stripe_event_failed",
         "queue": "default",
     },
+    "billing.paper": {
+        "run": "apps.billing.tasks.run_paper",
+        "on_failed": "apps.billing.tasks.paper_failed",
+        "queue": "default",
+    },
     "billing.autopay": {
         "run": "apps.billing.tasks.run_autopay",
         "on_failed": "apps.billing.tasks.autopay_failed",
@@ -539,6 +544,7 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "ERROR"},
     },

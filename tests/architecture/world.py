@@ -114,6 +114,8 @@ def make_world(name: str) -> World:
         subtotal=9,
         total=9,
         note=secret,
+        issued_at=now,
+        due_at=now,
     )
     add(InvoiceLine, invoice=invoice, kind="package", description=secret, unit_price=9, amount=9, credits=9)
     add(Payment, invoice=invoice, method="manual", amount=9, currency="USD", reference=secret)
