@@ -135,7 +135,8 @@ def _item(node: LexborNode) -> str:
 
 def _table(node: LexborNode, caption: str) -> str:
     own = node.css_first("caption")
-    caption = caption or ((own.inner_html or "").strip() if own is not None else "")
+    # It has one caption: of a table that has its own and its figure's, both stand in it.
+    caption = "<br>".join(filter(None, (_caption(own), caption)))
     sections = []
     for name in ("thead", "tbody", "tfoot"):
         rows = [row for part in node.iter() if part.tag == name for row in part.iter() if row.tag == "tr"]
@@ -163,7 +164,7 @@ def _row(row: LexborNode) -> str:
 
 def _figure(node: LexborNode, media: Mapping[str, int]) -> str:
     caption_node = node.css_first("figcaption")
-    caption = (caption_node.inner_html or "").strip() if caption_node is not None else ""
+    caption = _caption(caption_node)
     inside = [
         child for child in node.iter(include_text=True) if child.tag != "figcaption" and _outer(child).strip()
     ]
@@ -172,6 +173,13 @@ def _figure(node: LexborNode, media: Mapping[str, int]) -> str:
     if len(inside) == 1 and inside[0].tag == "table":
         return _table(inside[0], caption)
     raise _NoBlock("figure")
+
+
+def _caption(node: LexborNode | None) -> str:
+    if node is None:
+        return ""
+    _check_inline(node)
+    return (node.inner_html or "").strip()
 
 
 def _image(node: LexborNode, caption: str, media: Mapping[str, int]) -> str:
