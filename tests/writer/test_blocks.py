@@ -121,7 +121,6 @@ def test_no_comment_of_the_text_becomes_a_block():
 @pytest.mark.parametrize(
     "html",
     [
-        "<p><strong>a<hr>b</strong></p>",
         "<em>a<h2>b</h2></em>",
         "<h2>a<em><p>b</p></em></h2>",
         '<table><tbody><tr><td colspan="2">a</td></tr></tbody></table>',
