@@ -45,7 +45,7 @@ class ContentFilterSet(SiteFilterSet):
         model = Content
         fields = ["status", "site_status", "origin", "content_type", "structure", "slug"]
 
-    def with_images(self, rows, name, value):
+    def with_images(self, rows, name, value: bool):
         made = Image.objects.filter(content=OuterRef("pk"), status=Image.Status.GENERATED)
         return rows.filter(Exists(made)) if value else rows.exclude(Exists(made))
 
