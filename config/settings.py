@@ -406,6 +406,16 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.writer.tasks.regenerate_image_failed",
         "queue": "images",
     },
+    "integration.sync": {
+        "run": "apps.integration.tasks.run_sync",
+        "on_failed": "apps.integration.tasks.run_sync_failed",
+        "queue": "sync",
+    },
+    "integration.webhook": {
+        "run": "apps.integration.tasks.run_webhook",
+        "on_failed": "apps.integration.tasks.run_webhook_failed",
+        "queue": "sync",
+    },
     "content.publish": {
         "run": "apps.publisher.tasks.run_publish",
         "on_failed": "apps.publisher.tasks.publish_failed",
@@ -483,6 +493,8 @@ CELERY_BEAT_SCHEDULE = {
     "parsing-sweep": {"task": "apps.parsing.tasks.sweep_runs", "schedule": PARSING_SWEEP_SECONDS},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
     "publish-tidy": {"task": "apps.publisher.tasks.tidy_posts", "schedule": 300.0},
+    "sync-due": {"task": "apps.integration.tasks.start_due_syncs", "schedule": 300.0},
+    "sync-forget": {"task": "apps.integration.tasks.forget_syncs", "schedule": crontab(minute=7, hour=4)},
 }
 
 # --- AI -----------------------------------------------------------------------------------------------------------
@@ -502,6 +514,10 @@ AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
 
 # --- Articles -----------------------------------------------------------------------------------------------------
 CONTENT_VERSIONS_KEPT = env.int("CONTENT_VERSIONS_KEPT", 50)
+
+# --- WordPress ----------------------------------------------------------------------------------------------------
+# How long a site is left alone before it is asked by itself what has changed.
+WORDPRESS_SYNC_HOURS = env.float("WORDPRESS_SYNC_HOURS", 6)
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
 LOGGING = {

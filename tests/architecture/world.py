@@ -21,7 +21,14 @@ from apps.billing.models import (
     StripeCustomer,
 )
 from apps.core.models import Job
-from apps.integration.models import SiteIntegration, SiteSettings
+from apps.integration.models import (
+    SiteIntegration,
+    SiteSettings,
+    SiteStructure,
+    SyncedPost,
+    SyncRun,
+    WebhookEvent,
+)
 from apps.intelligence.models import PromptVersion, ProviderSettings
 from apps.notifications.models import Notification, NotificationPreference
 from apps.optimizer.models import Optimization
@@ -116,7 +123,7 @@ def make_world(name: str) -> World:
     add(PromptVersion, prompt_type="content", version=1, template=f"{{title}} {secret}")
     add(ContentSettings, key="publishing", values={"default_publish_status": secret})
     add(AuthorProfile, site=site, name=secret, bio=secret)
-    add(
+    integration = add(
         SiteIntegration,
         site=site,
         base_url=f"https://{secret}.example.com",
@@ -141,6 +148,30 @@ def make_world(name: str) -> World:
         html=f"<p>{secret}</p>",
     )
     add(ContentVersion, content=content, number=1, title=secret, slug=secret, made_by=secret)
+    add(SiteStructure, integration=integration, about={"name": secret}, post_types=[], taxonomies=[])
+    add(SyncRun, site=site, integration=integration, state="failed", error=secret, job_id=uuid.uuid4())
+    add(
+        SyncedPost,
+        site=site,
+        integration=integration,
+        post_type="posts",
+        external_id=1,
+        content=content,
+        url=f"https://{secret}/a/",
+        base={"title": secret},
+        conflict={"fields": ["title"], "theirs": {"title": secret}, "raw": {}, "hashes": {}, "names": {"title": []},
+                  "wanted": {}},
+        conflict_at=now,
+    )  # fmt: skip
+    add(
+        WebhookEvent,
+        integration=integration,
+        event_id=secret,
+        event="post.changed",
+        post_id=1,
+        occurred_at=now,
+        body={"url": secret},
+    )
     add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
     add(
         Optimization,
