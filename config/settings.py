@@ -356,10 +356,20 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.billing.tasks.stripe_event_failed",
         "queue": "default",
     },
+    "billing.paper": {
+        "run": "apps.billing.tasks.run_paper",
+        "on_failed": "apps.billing.tasks.paper_failed",
+        "queue": "default",
+    },
     "billing.autopay": {
         "run": "apps.billing.tasks.run_autopay",
         "on_failed": "apps.billing.tasks.autopay_failed",
         "queue": "default",
+    },
+    "linker.batch": {
+        "run": "apps.linker.tasks.run_batch",
+        "on_failed": "apps.linker.tasks.batch_failed",
+        "queue": "ai",
     },
     "keywords.upload": {
         "run": "apps.planner.tasks.run_upload",
@@ -514,6 +524,8 @@ AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
 
 # --- Articles -----------------------------------------------------------------------------------------------------
 CONTENT_VERSIONS_KEPT = env.int("CONTENT_VERSIONS_KEPT", 50)
+LINKER_MAX_LINKS = env.int("LINKER_MAX_LINKS", 5)
+LINKER_WORDS_PER_LINK = env.int("LINKER_WORDS_PER_LINK", 150)
 
 # --- WordPress ----------------------------------------------------------------------------------------------------
 # How long a site is left alone before it is asked by itself what has changed.
@@ -532,6 +544,7 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "ERROR"},
     },

@@ -30,6 +30,7 @@ from apps.integration.models import (
     WebhookEvent,
 )
 from apps.intelligence.models import PromptVersion, ProviderSettings
+from apps.linker.models import Link, LinkPass
 from apps.notifications.models import Notification, NotificationPreference
 from apps.optimizer.models import Optimization
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
@@ -113,6 +114,8 @@ def make_world(name: str) -> World:
         subtotal=9,
         total=9,
         note=secret,
+        issued_at=now,
+        due_at=now,
     )
     add(InvoiceLine, invoice=invoice, kind="package", description=secret, unit_price=9, amount=9, credits=9)
     add(Payment, invoice=invoice, method="manual", amount=9, currency="USD", reference=secret)
@@ -185,6 +188,22 @@ def make_world(name: str) -> World:
         score_after=1,
     )
     add(Taxonomy, site=site, name=secret, key=secret, slug=secret, description=secret, external_id="7")
+    link_pass = add(LinkPass, site=site, content=content, reference=secret, hash_before="0", hash_after="1")
+    add(
+        Link,
+        site=site,
+        link_pass=link_pass,
+        content=content,
+        target=content,
+        url=f"https://{secret}.example.com/",
+        anchor=secret,
+        opening="<a>",
+        inner=secret,
+        offset=3,
+        keyword=secret,
+        reason="keyword",
+        score=1,
+    )
     add(WordPressPost, site=site, place=secret, content=content, post_type="posts", external_id=1)
     add(
         WordPressMedium,
