@@ -14,7 +14,7 @@ from apps.billing.services.reserved import reserved
 from apps.core.errors import NotFound
 from apps.planner.clustering import cluster_keywords, join_keywords
 from apps.planner.models import Cluster, Keyword
-from apps.planner.services.naming import names_of
+from apps.planner.services.naming import BATCH, names_of
 
 MOVE = """
 UPDATE planner_keyword k SET cluster_id = c.id, updated_at = %(now)s,
@@ -60,6 +60,7 @@ def clusters_build(
     granularity: float = 0.5,
     limit: int = 0,
     testing: bool = False,
+    naming_batch: int = BATCH,
     user_id: int | None = None,
     run_id: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
@@ -93,6 +94,7 @@ def clusters_build(
             account_id=account_id,
             site_id=site_id,
             testing=testing,
+            batch_size=naming_batch,
             groups=[group for group in groups if group.samples],
         )
         with transaction.atomic():
