@@ -16,34 +16,17 @@ ROUNDS= and SECONDS= (of one measurement) change the length.
 import contextlib
 import os
 import random
-import selectors
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
 
-import environ
-import psycopg
-from psycopg import sql
-
-from config import embedded
-from config.embedded.state import REPOSITORY, free_ports
+from bench.serving import BIN, CONNECTIONS, GRANIAN, WSGI, environment, load, scratch_database, served
+from config.embedded.state import free_ports
 
 DATABASE = "bench_request"
 ACCOUNTS, SITES = 100, 20
-CONNECTIONS = 8
 ROUNDS, SECONDS = int(os.environ.get("ROUNDS", 11)), float(os.environ.get("SECONDS", 2))
 ROUTES = {"groups": "/api/v1/auth/groups/", "sites": f"/api/v1/auth/sites/?page_size={SITES}"}
 MAX_QUERIES = 2
-BIN = Path(sys.executable).parent
-GRANIAN = [BIN / "granian", "--workers", "1", "--log-level", "error"]
-WSGI = [*GRANIAN, "--interface", "wsgi", "--blocking-threads", "4", "--blocking-threads-idle-timeout", "600"]
 SERVERS = {
     "ours": [*WSGI, "config.wsgi:application"],
     "plain": [*WSGI, "config.wsgi:application"],
@@ -59,58 +42,19 @@ SERVERS = {
 
 
 def main() -> None:
-    server = _environment()
+    server = environment(DATABASE)
     with contextlib.ExitStack() as stack:
         os.environ["STATIC_ROOT"] = stack.enter_context(tempfile.TemporaryDirectory())
-        stack.enter_context(_scratch_database(server))
+        stack.enter_context(scratch_database(server, DATABASE))
         tokens, queries = _prepare()
         ports = {}
         for (name, command), port in zip(SERVERS.items(), free_ports(len(SERVERS)), strict=True):
-            stack.enter_context(_served(name, command, port))
+            settings = "bench.request_plain" if name == "plain" else "config.settings"
+            stack.enter_context(served(command, port, settings))
             ports[name] = port
         print(f"{ROUNDS} rounds of {SECONDS:g} s, {CONNECTIONS} connections, {ACCOUNTS} accounts", flush=True)
         rates = _rounds(ports, tokens)
     _report(rates, queries)
-
-
-def _environment() -> str:
-    """Sets what the servers and this process shall see; returns the URL of the database server."""
-    environ.Env.read_env(REPOSITORY / ".env")
-    wanted = {
-        "database": not os.environ.get("DATABASE_URL"),
-        "broker": not os.environ.get("CELERY_BROKER_URL"),
-    }
-    state = embedded.ensure(**wanted) if any(wanted.values()) else None
-    server = os.environ.get("DATABASE_URL") or state.database_url
-    os.environ.setdefault(
-        "BENCH_CACHE_URL", state.cache_url if wanted["broker"] else os.environ["CELERY_BROKER_URL"]
-    )
-    os.environ.update(
-        DATABASE_URL=urlsplit(server)._replace(path=f"/{DATABASE}").geturl(),
-        SECRET_KEY="only for this benchmark, and long enough for HS256",
-        FIELD_ENCRYPTION_KEYS="AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-        JWT_SIGNING_KEY="",
-        RATE_LIMIT_GENERAL="100000",
-        ACCESS_TOKEN_MINUTES="60",
-        PUBLIC_URL="http://127.0.0.1",
-        HTTPS="false",
-        DEBUG="false",
-        DJANGO_SETTINGS_MODULE="config.settings",
-    )
-    return server
-
-
-@contextlib.contextmanager
-def _scratch_database(server: str) -> Iterator[None]:
-    name = sql.Identifier(DATABASE)
-    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name)
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(drop)
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        try:
-            yield
-        finally:
-            connection.execute(drop)
 
 
 def _prepare() -> tuple[list[str], dict[str, int]]:
@@ -153,89 +97,17 @@ def _prepare() -> tuple[list[str], dict[str, int]]:
     return tokens, queries
 
 
-@contextlib.contextmanager
-def _served(name: str, command: list, port: int) -> Iterator[None]:
-    settings = "bench.request_plain" if name == "plain" else "config.settings"
-    process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", str(port)],
-        cwd=REPOSITORY,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": settings},
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            if process.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"The server of {name} did not start: see above.")
-            time.sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
 def _rounds(ports: dict[str, int], tokens: list[str]) -> dict[tuple[str, str], list[float]]:
     """Requests a second of each (server, route), one number a round."""
     rates = {(name, route): [] for route in ROUTES for name in ports}
     order = list(rates)
     for name, route in order:  # warm: connections, caches of the code, plans
-        _load(ports[name], ROUTES[route], tokens, 0.7)
+        load(ports[name], [ROUTES[route]], tokens, 0.7)
     for _ in range(ROUNDS):
         random.shuffle(order)
         for name, route in order:
-            rates[name, route].append(_load(ports[name], ROUTES[route], tokens, SECONDS))
+            rates[name, route].append(load(ports[name], [ROUTES[route]], tokens, SECONDS))
     return rates
-
-
-def _load(port: int, path: str, tokens: list[str], seconds: float) -> float:
-    """Requests a second over kept-alive connections, each of which asks again when it has its answer."""
-    requests = [
-        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
-        for token in tokens
-    ]
-    selector, buffers, done = selectors.DefaultSelector(), {}, 0
-    for _ in range(CONNECTIONS):
-        connection = socket.create_connection(("127.0.0.1", port), timeout=10)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        selector.register(connection, selectors.EVENT_READ)
-        buffers[connection] = b""
-    started = time.perf_counter()
-    for i, connection in enumerate(buffers):
-        connection.sendall(requests[i % len(requests)])
-    sent = CONNECTIONS
-    while time.perf_counter() - started < seconds:
-        ready = selector.select(10)
-        assert ready, f"port {port} did not answer {path} within 10 s"
-        for key, _ in ready:
-            buffers[key.fileobj] += key.fileobj.recv(65536)
-            if _complete(buffers[key.fileobj]):
-                buffers[key.fileobj] = b""
-                done += 1
-                key.fileobj.sendall(requests[sent % len(requests)])
-                sent += 1
-    elapsed = time.perf_counter() - started
-    for connection in buffers:
-        connection.close()
-    selector.close()
-    return done / elapsed
-
-
-def _complete(answer: bytes) -> bool:
-    """Whether a whole answer is there. AssertionError when it is not a good one."""
-    assert answer, "the server closed the connection"
-    head, end, body = answer.partition(b"\r\n\r\n")
-    if not end:
-        return False
-    assert head.startswith(b"HTTP/1.1 200 "), answer[:500]
-    length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-    return len(body) >= int(length)
 
 
 def _report(rates: dict[tuple[str, str], list[float]], queries: dict[str, int]) -> None:

@@ -379,6 +379,11 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.writer.tasks.generate_content_failed",
         "queue": "ai",
     },
+    "content.links": {
+        "run": "apps.writer.tasks.run_check_links",
+        "on_failed": "apps.writer.tasks.check_links_failed",
+        "queue": "default",
+    },
     "images.generate": {
         "run": "apps.writer.tasks.run_generate_images",
         "on_failed": "apps.writer.tasks.generate_images_failed",

@@ -101,8 +101,8 @@ class OrderingFilter(filters.OrderingFilter):
         return terms
 
 
-class IdsFilter(django_filters.BaseInFilter, django_filters.NumberFilter):
-    """`1,2,3`."""
+class IdsFilter(django_filters.BaseInFilter, IdFilter):
+    """`1,2,3`, each as an IdFilter takes it."""
 
 
 class WordsFilter(django_filters.BaseInFilter, django_filters.CharFilter):

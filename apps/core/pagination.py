@@ -28,7 +28,8 @@ class PagePagination(PageNumberPagination):
     invalid_page_message = "There is no page {page_number}."
 
     def paginate_queryset(self, queryset, request, view=None):
-        if not queryset.query.order_by and not queryset.query.default_ordering:
+        query = getattr(queryset, "query", None)  # a range stands for rows that were counted otherwise
+        if query and not query.order_by and not query.default_ordering:
             queryset = queryset.order_by("pk")
         try:
             return super().paginate_queryset(queryset, request, view)

@@ -12,6 +12,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus, Format
 
 _NO_SUCH_STATEMENT = "26000"
+MOST_PREPARED = 200
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
 
@@ -44,7 +45,7 @@ class _Direct:
 
     def __init__(self, raw: psycopg.Connection):
         self.transformer = Transformer(raw)
-        self.prepared: set[bytes] = set()
+        self.prepared: dict[bytes, None] = {}  # in the order they came
 
 
 _direct: WeakKeyDictionary[psycopg.Connection, _Direct] = WeakKeyDictionary()
@@ -57,8 +58,12 @@ def _direct_row(raw: psycopg.Connection, statement: str, params: Mapping[str, An
     values = direct.transformer.dump_sequence([params[n] for n in names], [PyFormat.TEXT] * len(names))
     try:
         if name not in direct.prepared:
+            if len(direct.prepared) >= MOST_PREPARED:  # statements that are put together have many forms
+                oldest = next(iter(direct.prepared))
+                del direct.prepared[oldest]
+                raw.pgconn.exec_(b"DEALLOCATE " + oldest)
             _checked(raw, raw.pgconn.prepare(name, query))
-            direct.prepared.add(name)
+            direct.prepared[name] = None
         result = _checked(raw, raw.pgconn.exec_prepared(name, values, result_format=Format.BINARY))
     except psycopg.Error as error:
         if error.sqlstate != _NO_SUCH_STATEMENT:
@@ -81,7 +86,7 @@ def _checked(raw: psycopg.Connection, result):
     raise psycopg.errors.error_from_result(result, encoding="utf-8")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _numbered(statement: str) -> tuple[bytes, bytes, tuple[str, ...]]:
     """A name for the statement, the statement with $1, $2 …, and what stands for them."""
     names = tuple(dict.fromkeys(n for n in _PLACEHOLDER.findall(statement) if n))

@@ -7,17 +7,24 @@ A value is put in once and never read for variables itself.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from apps.intelligence.clients.base import TextRequest
+from apps.intelligence.function import (
+    CONTENT_TYPES,
+    INTENTS,
+    OUTLINE,
+    STRUCTURES,
+    Function,
+    array,
+    record,
+    text,
+)
 from apps.intelligence.text import shorten, slug
+from apps.intelligence.writing import WRITING
 
 META_TITLE = 60
 META_DESCRIPTION = 155
-CONTENT_TYPES = ("post", "page", "product", "taxonomy_term")
-STRUCTURES = ("article", "guide", "comparison", "review", "listicle", "landing_page", "product_page")
-INTENTS = ("informational", "navigational", "commercial", "transactional")
 _VARIABLE = re.compile(r"\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}")
 
 
@@ -25,69 +32,20 @@ class BadTemplate(ValueError):
     """A prompt template with a variable that its function does not have."""
 
 
-@dataclass(frozen=True)
-class Function:
-    """`variables` are the inputs that a template may use, `needed` those that it must: without them the model
-    would not know what it is asked about. Users know the prompt by `prompt_type`."""
-
-    name: str
-    prompt_type: str
-    system: str
-    template: str
-    schema: dict
-    variables: tuple[str, ...]
-    max_tokens: int
-    temperature: float = 0.7
-    needed: tuple[str, ...] = ()
-
-
-def _text(longest: int, shortest: int = 0) -> dict:
-    return {"type": "string", "minLength": shortest, "maxLength": longest}
-
-
-def _list(items: dict) -> dict:
-    return {"type": "array", "items": items}
-
-
-def _object(**properties: dict) -> dict:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-_OUTLINE = _list(_object(heading=_text(600, 1), points=_list(_text(2000))))
-_IDEA = _object(
-    title=_text(600, 1),
-    description=_text(4000),
+_IDEA = record(
+    title=text(600, 1),
+    description=text(4000),
     content_type={"type": "string", "enum": list(CONTENT_TYPES)},
     structure={"type": "string", "enum": list(STRUCTURES)},
     intent={"type": "string", "enum": list(INTENTS)},
-    primary_keyword=_text(500),
-    target_keywords=_list(_text(500)),
-    outline=_OUTLINE,
+    primary_keyword=text(500),
+    target_keywords=array(text(500)),
+    outline=OUTLINE,
     word_count={"type": "integer", "minimum": 1, "maximum": 20000},
 )
-# Longer than they may be in the end: a title of 61 characters is shortened by `tidy`, not paid for twice.
-_CONTENT = _object(
-    title=_text(600, 1),
-    slug=_text(600),
-    excerpt=_text(2000),
-    meta_title=_text(300),
-    meta_description=_text(600),
-    primary_keyword=_text(500),
-    secondary_keywords=_list(_text(500)),
-    categories=_list(_text(200)),
-    tags=_list(_text(200)),
-    html=_text(500_000, 1),
-)
-_IMAGE_PROMPTS = _object(
-    featured=_object(prompt=_text(4000, 1), alt=_text(600), caption=_text(600)),
-    in_article=_list(
-        _object(prompt=_text(4000, 1), alt=_text(600), position={"type": "integer", "minimum": 0})
-    ),
+_IMAGE_PROMPTS = record(
+    featured=record(prompt=text(4000, 1), alt=text(600), caption=text(600)),
+    in_article=array(record(prompt=text(4000, 1), alt=text(600), position={"type": "integer", "minimum": 0})),
 )
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -103,7 +61,7 @@ FUNCTIONS: Mapping[str, Function] = {
                 "keywords, that says which topic they share. No two groups may have the same name. "
                 "Keep the ids as they are.\n\n{clusters}"
             ),
-            schema=_object(names=_list(_object(id={"type": "integer"}, name=_text(200, 1)))),
+            schema=record(names=array(record(id={"type": "integer"}, name=text(200, 1)))),
             variables=("clusters",),
             max_tokens=4096,
             temperature=0.2,
@@ -124,52 +82,12 @@ FUNCTIONS: Mapping[str, Function] = {
                 "only when their source can be named, so plan none.\n\n"
                 "Titles that exist already and may not be used again:\n{existing_titles}"
             ),
-            schema=_object(ideas=_list(_IDEA)),
+            schema=record(ideas=array(_IDEA)),
             variables=("cluster", "keywords", "count", "language", "existing_titles"),
             max_tokens=8192,
             needed=("cluster", "count"),
         ),
-        Function(
-            name="content",
-            prompt_type="content",
-            system=(
-                "You are an experienced editor. You write for the reader first, plainly and exactly. You "
-                "invent no "
-                "facts, figures, prices, names, quotes or sources; what you do not know, you leave out."
-            ),
-            template=(
-                "Write a {structure} (as a {content_type}) with the title “{title}” for the site {site_name} "
-                "(sector: {sector}), in the language {language}, in a {tone} tone, of about {word_count} "
-                "words.\n\n"
-                "Primary keyword: {primary_keyword}\nFurther keywords:\n{keywords}\n\nOutline:\n{outline}\n\n"
-                "Section with frequent questions: {include_faq}\nThe author, and how they write: {author}\n\n"
-                "html: only h2, h3, p, ul, ol, li, strong and em, without attributes; no h1, the title "
-                "stands above. "
-                "The primary keyword stands in the first paragraph and in a heading, where it reads "
-                "naturally. "
-                "meta_title has at most 60 characters, meta_description at most 155. slug is short, lower "
-                "case, "
-                "with hyphens. excerpt is one or two sentences."
-            ),
-            schema=_CONTENT,
-            variables=(
-                "title",
-                "structure",
-                "content_type",
-                "primary_keyword",
-                "keywords",
-                "outline",
-                "word_count",
-                "tone",
-                "language",
-                "include_faq",
-                "site_name",
-                "sector",
-                "author",
-            ),
-            max_tokens=8192,
-            needed=("title",),
-        ),
+        *WRITING,
         Function(
             name="image_prompts",
             prompt_type="image_prompt",
@@ -208,15 +126,17 @@ def text_request(
     template that `check_template` refuses, ValueError for inputs that lack a variable.
     """
     function = FUNCTIONS[name]
-    if missing := [variable for variable in function.variables if variable not in inputs]:
+    wanted = (*function.variables, *function.then_variables)
+    if missing := [variable for variable in wanted if variable not in inputs]:
         raise ValueError(f"The function {name} lacks its inputs {', '.join(missing)}.")
     if template is not None:
         check_template(name, template)
-    prompt = _VARIABLE.sub(lambda match: _render(match[1], inputs), template or function.template)
+    said = [_filled(template or function.template, inputs, function.variables)]
+    said += [_filled(function.then, inputs, function.then_variables)] if function.then else []
     return TextRequest(
         function=name,
         system=function.system,
-        prompt=prompt,
+        prompt="\n\n".join(said),
         schema=function.schema,
         inputs=dict(inputs),
         model=model,
@@ -227,7 +147,7 @@ def text_request(
 
 def by_prompt_type() -> dict[str, Function]:
     """The functions under the names that users know them by."""
-    return {function.prompt_type: function for function in FUNCTIONS.values()}
+    return {function.prompt_type: function for function in FUNCTIONS.values() if not function.then}
 
 
 def check_template(name: str, template: str) -> None:
@@ -251,7 +171,7 @@ def check_template(name: str, template: str) -> None:
 
 def tidy(name: str, data: dict) -> dict:
     """A valid answer with what can safely be mended: meta texts that are too long, unusable slugs."""
-    if name != "content":
+    if name not in ("content", "content_frame"):
         return data
     return {
         **data,
@@ -259,6 +179,13 @@ def tidy(name: str, data: dict) -> dict:
         "meta_title": shorten(data["meta_title"], META_TITLE),
         "meta_description": shorten(data["meta_description"], META_DESCRIPTION),
     }
+
+
+def _filled(template: str, inputs: Mapping[str, Any], variables: tuple[str, ...]) -> str:
+    def value(match: re.Match) -> str:
+        return _render(match[1], inputs) if match[1] in variables else match[0]
+
+    return _VARIABLE.sub(value, template)
 
 
 def _render(variable: str, inputs: Mapping[str, Any]) -> str:

@@ -1,14 +1,20 @@
 """The filters of the planner's lists."""
 
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+
 import django_filters
-from django.db.models import Q, QuerySet
+from django import forms
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 
-from apps.core.filters import IdFilter, IdsFilter, SiteFilterSet, StrictBooleanFilter
+from apps.core.filters import FilterSet, IdFilter, IdsFilter, SiteFilterSet, StrictBooleanFilter
 from apps.planner.keyword_files import CellError, keyword_key
 from apps.planner.keyword_files.cells import country_of
 from apps.planner.models import (
-    DIFFICULTY_LABELS,
+    BANDS,
     Cluster,
     ContentIdea,
     ContentType,
@@ -17,17 +23,11 @@ from apps.planner.models import (
     SeedKeyword,
     Structure,
 )
+from apps.planner.services.library_pages import LibraryQuery
 
 LARGEST = 2**31 - 1
 SHORTEST_SEARCH = 3
-# label -> (lowest, highest)
-BANDS = dict(
-    zip(
-        DIFFICULTY_LABELS,
-        zip([0, *(top + 1 for top in DIFFICULTY_LABELS.values())], DIFFICULTY_LABELS.values(), strict=False),
-        strict=True,
-    )
-)
+MOST_WORDS = 10
 
 
 class ChoicesFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):
@@ -41,56 +41,90 @@ class WholeFilter(django_filters.NumberFilter):
         super().__init__(*args, min_value=0, max_value=largest, decimal_places=0, **kwargs)
 
 
+class _CountryField(forms.CharField):
+    def clean(self, value: str) -> str:
+        try:
+            return country_of(super().clean(value)) or ""
+        except CellError as error:
+            raise forms.ValidationError(error.reason) from None
+
+
 class CountryFilter(django_filters.CharFilter):
     """A country code; UK is GB."""
 
-    def filter(self, qs: QuerySet, value: str) -> QuerySet:
-        if not value:
-            return qs
-        try:
-            return qs.filter(country=country_of(value))
-        except CellError as error:
-            raise ValidationError({"country": [error.reason]}) from None
+    field_class = _CountryField
 
 
-class BandsFilter(ChoicesFilter):
-    """Labels of difficulty: `easy,medium`."""
+class _WordsField(forms.CharField):
+    """Words of a key, all of which must occur. One of three characters at least is what the index can find."""
 
-    def filter(self, qs: QuerySet, value: list[str] | None) -> QuerySet:
-        if not value:
-            return qs
-        wanted = Q()
-        for label in value:
-            wanted |= Q(difficulty__range=BANDS[label])
-        return qs.filter(wanted)
+    def clean(self, value: str) -> tuple[str, ...]:
+        text = super().clean(value)
+        words = tuple(dict.fromkeys(keyword_key(text).split()))
+        if text and (not words or max(map(len, words)) < SHORTEST_SEARCH):
+            raise forms.ValidationError("Search needs a word of three characters or more.")
+        if len(words) > MOST_WORDS:
+            raise forms.ValidationError(f"Search for {MOST_WORDS} words at most.")
+        return words
 
 
-class LibraryFilterSet(django_filters.FilterSet):
+class KeyWordsFilter(django_filters.CharFilter):
+    field_class = _WordsField
+
+
+class LibraryFilterSet(FilterSet):
+    """Reads what is asked of the library; its services do the filtering."""
+
     sector_ids = IdsFilter(field_name="industry_sector_id", label="Ids of the catalogue's sectors: 1,2,3.")
-    search = django_filters.CharFilter(method="by_words", label="Three characters or more.")
-    country = CountryFilter(label="ISO 3166 alpha-2; UK is GB.")
-    volume_min = WholeFilter(field_name="volume", lookup_expr="gte")
-    volume_max = WholeFilter(field_name="volume", lookup_expr="lte")
-    difficulty = BandsFilter(choices=[(label, label) for label in BANDS])
+    search = KeyWordsFilter(max_length=500, label="Three characters or more.")
+    country = CountryFilter(max_length=60, label="ISO 3166 alpha-2; UK is GB.")
+    volume_min = WholeFilter()
+    volume_max = WholeFilter()
+    difficulty = ChoicesFilter(field_name="band", choices=[(label, label) for label in BANDS])
     intent = ChoicesFilter(choices=Intent.choices)
     is_high_opportunity = StrictBooleanFilter()
-    is_paid = StrictBooleanFilter(method="by_cost")
+    is_paid = extend_schema_field(OpenApiTypes.BOOL)(StrictBooleanFilter())
 
     class Meta:
         model = SeedKeyword
         fields: list[str] = []
 
-    def by_words(self, qs: QuerySet, name: str, value: str) -> QuerySet:
-        """Every word must occur. One of three characters at least is what the index can find."""
-        words = keyword_key(value).split()
-        if not words or max(map(len, words)) < SHORTEST_SEARCH:
-            raise ValidationError({"search": ["Search needs a word of three characters or more."]})
-        for word in dict.fromkeys(words):
-            qs = qs.filter(key__contains=word)
-        return qs
 
-    def by_cost(self, qs: QuerySet, name: str, value: bool) -> QuerySet:
-        return qs.filter(credit_cost__gt=0) if value else qs.filter(credit_cost=0)
+def library_query(params: Mapping[str, str]) -> LibraryQuery:
+    """What a request asks of the library. Raises the 400."""
+    return _library_query(
+        tuple((name, params[name]) for name in LibraryFilterSet.base_filters if params.get(name))
+    )
+
+
+@lru_cache(maxsize=2048)
+def _library_query(asked: tuple[tuple[str, str], ...]) -> LibraryQuery:
+    """Read once: checking a form takes longer than the database takes to find the page."""
+    if not asked:
+        return LibraryQuery()
+    form = LibraryFilterSet(dict(asked)).form
+    if not form.is_valid():
+        raise ValidationError(form.errors)
+    found = form.cleaned_data
+
+    def several(name: str) -> tuple:
+        return tuple(sorted(set(found[name] or [])))
+
+    return LibraryQuery(
+        sector_ids=several("sector_ids"),
+        words=found["search"],
+        country=found["country"],
+        volume_min=_whole(found["volume_min"]),
+        volume_max=_whole(found["volume_max"]),
+        difficulty=several("difficulty"),
+        intent=several("intent"),
+        is_high_opportunity=found["is_high_opportunity"],
+        is_paid=found["is_paid"],
+    )
+
+
+def _whole(value: Decimal | None) -> int | None:
+    return None if value is None else int(value)
 
 
 class KeywordFilterSet(SiteFilterSet):

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from apps.writer.models import Content, ContentVersion, Image, Task, Taxonomy
+from apps.writer.models import Content, ContentVersion, DraftPart, Image, Task, Taxonomy
 from apps.writer.services.taxonomies import taxonomy_delete
 from apps.writer.services.versions import version_keep
 
@@ -63,7 +63,17 @@ class ImageAdmin(ModelAdmin):
     search_fields = ["alt", "content__title", "account__name"]
     raw_id_fields = ["account", "site", "content"]
     # A file is made with its size and hash; by hand they would differ.
-    readonly_fields = ["file", "mime", "width", "height", "sha256", "created_at", "updated_at"]
+    readonly_fields = ["file", "mime", "width", "height", "sha256", "variants", "created_at", "updated_at"]
+
+
+@admin.register(DraftPart)
+class DraftPartAdmin(ModelAdmin):
+    list_display = ["function", "account", "task", "provider", "model", "tokens_out", "cost", "created_at"]
+    list_filter = ["function", "provider"]
+    list_select_related = ["account", "task"]
+    search_fields = ["task__title", "account__name"]
+    raw_id_fields = ["account", "task"]
+    readonly_fields = ["key", "created_at"]
 
 
 @admin.register(Taxonomy)

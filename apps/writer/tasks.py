@@ -11,6 +11,7 @@ from apps.notifications.services import notify
 from apps.writer.models import Content, Image, Task
 from apps.writer.services.generation import content_generate
 from apps.writer.services.images import AlreadyMade, image_generate, image_prompts_generate
+from apps.writer.services.links import links_check
 
 
 def run_generate_content(run: JobRun) -> None:
@@ -23,6 +24,7 @@ def run_generate_content(run: JobRun) -> None:
             task_id=task_id,
             reference=f"job:{run.job.pk}:{task_id}",
             user_id=run.user_id,
+            wanted=lambda: still_wanted(run),
             finish=lambda _: still_wanted(run),
         )
 
@@ -73,6 +75,15 @@ def generate_content_failed(run: JobRun) -> None:
         action_label="View tasks",
         action_url="/writer/tasks",
     )
+
+
+def run_check_links(run: JobRun) -> None:
+    """Asks the addresses that an article links to. Result: checked, problems [{url, text, problem}]."""
+    run.finish(links_check(account_id=run.account_id, content_id=run.payload["content_id"]))
+
+
+def check_links_failed(run: JobRun) -> None:
+    """Nothing was taken, and the article says when its links were checked last."""
 
 
 def run_generate_images(run: JobRun) -> None:

@@ -38,6 +38,7 @@ EXTRA = {
     "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "GET /api/v1/writer/content/{}/versions/": "what an article was before, by whom",
     "GET /api/v1/writer/content/{}/versions/{}/": "what a version differs in from now",
+    "POST /api/v1/writer/content/{}/check_links/": "which of its links do not answer any more",
     "POST /api/v1/writer/content/{}/restore/": "and back to it",
     "PATCH /api/v1/writer/images/{}/": "alternative text and caption without sending the rest",
     "GET /internal/categories": "the tree that names are mapped to",

@@ -27,7 +27,7 @@ from apps.notifications.models import Notification, NotificationPreference
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
 from apps.system.models import AuthorProfile, ContentSettings
-from apps.writer.models import Content, ContentVersion, Image, Task, Taxonomy
+from apps.writer.models import Content, ContentVersion, DraftPart, Image, Task, Taxonomy
 from tests.conftest import Actor, _actor
 
 # Tenant models that no route shows and the walk needs no row of. Each with its reason.
@@ -128,6 +128,7 @@ def make_world(name: str) -> World:
     idea.keywords.add(keyword)
     add(ClaimedTopic, site=site, source="idea", source_id=idea.pk, phrase=secret, key=secret, title=secret)
     task = add(Task, site=site, sector=sector, cluster=cluster, title=secret)
+    add(DraftPart, task=task, key="0" * 64, function="content", data={"html": secret}, provider="offline")
     content = add(
         Content,
         site=site,

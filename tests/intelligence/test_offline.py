@@ -45,6 +45,8 @@ CONTENT = {
     "author": "",
     "site_name": "Runners",
     "sector": "Sports",
+    "notes": "",
+    "links": [],
 }
 IDEAS = {
     "cluster": "Trail running shoes",
@@ -392,6 +394,38 @@ def test_prompts_are_filled_in_once():
     for function in functions.FUNCTIONS.values():
         functions.check_template(function.name, function.template)
         assert all(f"{{{variable}}}" in function.template for variable in function.variables)
+        assert all(f"{{{variable}}}" in function.then for variable in function.then_variables)
+
+
+def test_a_long_draft_is_asked_for_in_parts():
+    planned = ask("content_outline", {**CONTENT, "sections": 4})["outline"]
+    assert 2 <= len(planned) <= 4 and all(row["points"] for row in planned)
+    inputs = {**CONTENT, "outline": planned}
+    asked = {"sections": len(planned), "section_words": 300, "points": [], "before": ""}
+    texts = [
+        ask("content_section", {**inputs, **asked, "place": n, "heading": row["heading"]})["html"]
+        for n, row in enumerate(planned, start=1)
+    ]
+    assert len(set(texts)) == len(texts) and not any("<h2>" in text for text in texts)
+    frame = ask("content_frame", {**inputs, "written": [], "questions": 5})
+    assert frame["introduction"].startswith("<p><strong>Offline draft.")
+    assert "How to clean trail running shoes?" in [row["question"] for row in frame["faq"]]
+    bare = ask("content_frame", {**inputs, "include_faq": False, "written": [], "questions": 5})
+    assert (bare["faq"], bare["faq_heading"]) == ([], "")
+
+
+def test_a_draft_links_where_it_may():
+    links = [{"title": "Socks <for> trails", "url": "https://run.example/socks?a=1&b=2"}]
+    html = content(links=links)["html"]
+    assert '<a href="https://run.example/socks?a=1&amp;b=2">Socks &lt;for&gt; trails</a>' in html
+    assert "<a" not in content()["html"]
+
+
+def test_what_is_asked_after_the_prompt_follows_an_accounts_own_too():
+    inputs = {**CONTENT, "sections": 7, "notes": "{sections}"}
+    own = functions.text_request("content_outline", inputs, model="m", template="About {title}: {notes}")
+    assert own.prompt.startswith("About Trail running shoes: a practical guide: {sections}\n\n")
+    assert "7 headings" in own.prompt and "{" not in own.prompt.partition("\n\n")[2]
 
 
 def test_templates_of_an_account():

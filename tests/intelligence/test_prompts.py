@@ -21,7 +21,9 @@ MINE = 'Write about {title} for {site_name}. JSON like {"a": 1} is plain text.'
 
 
 def test_each_function_has_a_prompt_type_of_its_own():
-    assert len(by_prompt_type()) == len(FUNCTIONS)
+    """But for those that ask more after the prompt of another one."""
+    assert len(by_prompt_type()) == len([f for f in FUNCTIONS.values() if not f.then])
+    assert all(by_prompt_type()[f.prompt_type].template == f.template for f in FUNCTIONS.values())
     for function in FUNCTIONS.values():
         assert set(function.needed) <= set(function.variables)
         assert all(f"{{{name}}}" in function.template for name in function.needed)

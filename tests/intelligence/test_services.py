@@ -28,6 +28,8 @@ CONTENT = {
     "site_name": "Coffee",
     "sector": "Coffee & Tea",
     "author": "",
+    "notes": "",
+    "links": [],
 }
 
 

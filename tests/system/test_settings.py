@@ -15,7 +15,7 @@ from apps.integration.services.settings import site_settings
 from apps.system.models import AuthorProfile
 from apps.system.services.authors import author_of, author_save
 from apps.writer.models import Task
-from apps.writer.services.generation import _inputs
+from apps.writer.services.writing import writing_inputs
 from tests.billing.threads import at_once
 from tests.factories import SiteFactory
 
@@ -99,13 +99,13 @@ def author(actor, **fields):
 
 def test_the_author_and_the_settings_reach_the_model(alice):
     task = Task.objects.create(account=alice.account, site=alice.site, title="T")
-    assert _inputs(task)["author"] == "" and _inputs(task)["tone"] == "clear and friendly"
+    assert writing_inputs(task)["author"] == "" and writing_inputs(task)["tone"] == "clear and friendly"
     alice.client.post(f"{CONTENT}/save/", {"default_tone": "dry", "include_faq": False})
     author(alice, job_title="Barista", bio="Roasts since 1999.", style="Short sentences.", is_default=True)
-    assert _inputs(task)["author"] == "Ada, Barista\nRoasts since 1999.\nShort sentences."
-    assert (_inputs(task)["tone"], _inputs(task)["include_faq"]) == ("dry", False)
+    assert writing_inputs(task)["author"] == "Ada, Barista\nRoasts since 1999.\nShort sentences."
+    assert (writing_inputs(task)["tone"], writing_inputs(task)["include_faq"]) == ("dry", False)
     author(alice, name="Bea", site=alice.site.pk, tone="warm", is_default=True)
-    assert _inputs(task)["author"].startswith("Bea") and _inputs(task)["tone"] == "warm"
+    assert writing_inputs(task)["author"].startswith("Bea") and writing_inputs(task)["tone"] == "warm"
 
 
 def test_authors_crud_and_one_default(alice, bob):

@@ -4,9 +4,13 @@ import pytest
 
 from apps.automation.services.stages import STAGES, content_with_images_to_review
 from apps.integration.services.settings import site_settings
-from apps.writer.models import Content, ContentVersion, Image
+from apps.planner.models import ClaimedTopic, ContentIdea, Keyword
+from apps.publisher.services.publishing import content_publish
+from apps.writer.models import Content, ContentVersion, Image, Task
 from apps.writer.services.content import content_update
+from apps.writer.services.tasks import tasks_create_from_ideas
 from apps.writer.services.versions import version_keep
+from apps.writer.services.workflow import content_approve
 from tests.core.test_query_count import queries
 from tests.factories.writer import ContentFactory, ImageFactory
 
@@ -163,3 +167,63 @@ def test_a_post_of_the_site_takes_no_slot_of_the_sites_limits(alice):
     third = ContentFactory(site=alice.site, status="approved")
     answer = alice.client.post(f"{URL}{third.pk}/schedule/", {})
     assert planned[0][:10] == planned[1][:10] < answer.json()["data"]["scheduled_publish_at"][:10]
+
+
+def topics(actor) -> set[tuple]:
+    rows = ClaimedTopic.objects.filter(account=actor.account)
+    return set(rows.values_list("source", "source_id", "phrase", "title", "url"))
+
+
+def test_tasks_and_articles_claim_their_topics(alice):
+    idea = ContentIdea.objects.create(
+        account=alice.account, site=alice.site, title="Idea", primary_keyword="cold brew"
+    )
+    ids = [
+        Keyword.objects.create(
+            account=alice.account, site=alice.site, keyword=text, key=text, volume=volume
+        ).pk
+        for text, volume in (("iced coffee", 10), ("iced latte", 900))
+    ]
+    made = alice.client.post("/api/v1/writer/tasks/", {"site": alice.site.pk, "title": "A", "keywords": ids})
+    first = made.json()["data"]["id"]
+    rows = [{"site": alice.site.pk, "title": "B"}]
+    second = alice.client.post("/api/v1/writer/tasks/bulk_create/", {"tasks": rows}).json()["data"][0]["id"]
+    [third] = tasks_create_from_ideas(account_id=alice.account.pk, idea_ids=[idea.pk])["task_ids"]
+    assert topics(alice) == {
+        ("task", first, "iced latte", "A", ""),
+        ("task", second, "B", "B", ""),
+        ("task", third, "cold brew", "Idea", ""),
+    }
+    alice.client.patch(f"/api/v1/writer/tasks/{second}/", {"title": "C", "keywords": ids[:1]})
+    assert ("task", second, "iced coffee", "C", "") in topics(alice)
+    alice.client.post("/api/v1/writer/tasks/bulk_delete/", {"ids": [first, second]})
+    alice.client.delete(f"/api/v1/writer/tasks/{third}/")
+    assert topics(alice) == set()
+
+
+def test_an_article_claims_its_topic_until_it_is_deleted(alice, article):
+    assert topics(alice) == {("content", article.pk, "Cold brew", "Cold brew", "")}
+    change(alice, article, primary_keyword="iced tea", title="Tea", html="<p>Tea.</p>")
+    assert topics(alice) == {("content", article.pk, "iced tea", "Tea", "")}
+    change(alice, article, status="review")
+    content_approve(account_id=alice.account.pk, content_id=article.pk, by="x")
+    content_publish(account_id=alice.account.pk, content_id=article.pk, reference="p")
+    [(*_, url)] = topics(alice)
+    assert url.endswith(f"/{article.slug}/")
+    assert post(alice, article, 1).status_code == 200
+    assert topics(alice) == {("content", article.pk, "Cold brew", "Cold brew", url)}
+    alice.client.delete(f"{URL}{article.pk}/")
+    assert topics(alice) == set()
+
+
+def test_thousands_of_tasks_at_once(alice, django_assert_max_num_queries):
+    rows = [Task(account=alice.account, site=alice.site, title=f"Task {n}") for n in range(3_000)]
+    ids = [task.pk for task in Task.objects.bulk_create(rows)]
+    tasks = "/api/v1/writer/tasks/"
+    for path, body, answer in (
+        ("bulk_update", {"ids": ids, "word_count": 700, "status": "queued"}, {"updated": 3_000}),
+        ("bulk_delete", {"ids": ids}, {"deleted": 3_000}),
+    ):
+        with django_assert_max_num_queries(22):
+            assert alice.client.post(f"{tasks}{path}/", body).json()["data"] == answer
+    assert not Task.objects.exists()

@@ -8,6 +8,7 @@ from apps.intelligence.services.calls import (
     image_call,
     is_offline,
     text_call,
+    text_key,
 )
 from apps.intelligence.services.choice import Choice, model_choose
 
@@ -21,4 +22,5 @@ __all__ = [
     "is_offline",
     "model_choose",
     "text_call",
+    "text_key",
 ]

@@ -1,14 +1,16 @@
 """Asking a model: the provider chosen, a slot taken, the answer with what it cost. No transaction is open meanwhile."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
 
 from apps.core.errors import AppError, Conflict
-from apps.intelligence.clients.base import ImageRequest, ProviderError
+from apps.intelligence.clients.base import ImageRequest, ProviderError, TextRequest
 from apps.intelligence.functions import FUNCTIONS, BadTemplate, text_request, tidy
-from apps.intelligence.services.choice import model_choose, provider_of
+from apps.intelligence.services.choice import Choice, model_choose, provider_of
 from apps.intelligence.services.prompts import prompt_template
 from apps.intelligence.services.slots import provider_slot
 
@@ -82,13 +84,7 @@ def text_call(
 
     Raises UpstreamFailed, PromptOutdated.
     """
-    choice = model_choose(kind="text", account_id=account_id, testing=testing, site_id=site_id)
-    prompt_type = FUNCTIONS[function].prompt_type
-    template, version = prompt_template(account_id=account_id, prompt_type=prompt_type)
-    try:
-        request = text_request(function, inputs, model=choice.model, template=template, max_tokens=max_tokens)
-    except BadTemplate as error:
-        raise PromptOutdated(f"Your prompt “{prompt_type}”: {error} Save it anew, or reset it.") from error
+    choice, request, version = _question(function, inputs, account_id, site_id, testing, max_tokens)
     try:
         provider = provider_of(choice)
         with provider_slot(provider=choice.slots, limit=settings.AI_CONCURRENCY[choice.provider]):
@@ -103,8 +99,39 @@ def text_call(
         tokens_out=answer.tokens_out,
         cost=choice.cost(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out),
         is_offline=choice.provider == "offline",
-        prompt_version=f"{prompt_type} {version}",
+        prompt_version=version,
     )
+
+
+def text_key(
+    *, function: str, inputs: dict, account_id: int, site_id: int | None = None, testing: bool = False
+) -> str:
+    """Names the question that `text_call` would ask now; another one when anything about it changes.
+
+    Raises PromptOutdated.
+    """
+    choice, request, _ = _question(function, inputs, account_id, site_id, testing, None)
+    asked = [choice.provider, choice.model, request.system, request.prompt, request.schema]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _question(
+    function: str,
+    inputs: dict,
+    account_id: int,
+    site_id: int | None,
+    testing: bool,
+    max_tokens: int | None,
+) -> tuple[Choice, TextRequest, str]:
+    """Who is asked, what, and the version of the prompt that it is asked with."""
+    choice = model_choose(kind="text", account_id=account_id, testing=testing, site_id=site_id)
+    prompt_type = FUNCTIONS[function].prompt_type
+    template, version = prompt_template(account_id=account_id, prompt_type=prompt_type)
+    try:
+        request = text_request(function, inputs, model=choice.model, template=template, max_tokens=max_tokens)
+    except BadTemplate as error:
+        raise PromptOutdated(f"Your prompt “{prompt_type}”: {error} Save it anew, or reset it.") from error
+    return choice, request, f"{prompt_type} {version}"
 
 
 def image_call(

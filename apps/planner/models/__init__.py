@@ -1,18 +1,21 @@
 """From the library of search keywords to the ideas for articles."""
 
 from apps.planner.models.ideas import ClaimedTopic, ContentIdea, ContentType, Structure
-from apps.planner.models.keywords import (
+from apps.planner.models.keywords import Cluster, Keyword, WorkflowQuerySet
+from apps.planner.models.library import (
+    BANDS,
     DIFFICULTY_LABELS,
-    Cluster,
     Intent,
-    Keyword,
+    LibraryCell,
+    LibraryCount,
     LibraryImport,
+    LibraryState,
     SeedKeyword,
-    WorkflowQuerySet,
     difficulty_label,
 )
 
 __all__ = [
+    "BANDS",
     "DIFFICULTY_LABELS",
     "ClaimedTopic",
     "Cluster",
@@ -20,7 +23,10 @@ __all__ = [
     "ContentType",
     "Intent",
     "Keyword",
+    "LibraryCell",
+    "LibraryCount",
     "LibraryImport",
+    "LibraryState",
     "SeedKeyword",
     "Structure",
     "WorkflowQuerySet",

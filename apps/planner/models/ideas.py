@@ -6,7 +6,8 @@ from django.db import models
 
 from apps.accounts.models import Sector, Site
 from apps.core.models import TenantModel
-from apps.planner.models.keywords import Cluster, Intent, Keyword, WorkflowQuerySet
+from apps.planner.models.keywords import Cluster, Keyword, WorkflowQuerySet
+from apps.planner.models.library import Intent
 
 
 class ContentType(models.TextChoices):

@@ -1,51 +1,14 @@
-"""Keywords: those of the library, those of a site's workflow, and their clusters."""
+"""Keywords of a site's workflow, and their clusters."""
 
 from typing import ClassVar, Self
 
-from django.contrib.postgres.indexes import GinIndex
 from django.db import models, transaction
 from django.utils import timezone
 
 from apps.accounts.models import IndustrySector, Sector, Site
 from apps.core.errors import Conflict
-from apps.core.models import Job, TenantModel, TenantQuerySet
-
-
-class Intent(models.TextChoices):
-    INFORMATIONAL = "informational"
-    NAVIGATIONAL = "navigational"
-    COMMERCIAL = "commercial"
-    TRANSACTIONAL = "transactional"
-
-
-# label -> the highest difficulty it covers
-DIFFICULTY_LABELS = {"easy": 30, "medium": 50, "hard": 70, "very_hard": 100}
-
-
-def difficulty_label(difficulty: int | None) -> str | None:
-    """easy 0-30, medium 31-50, hard 51-70, very_hard 71-100; None when unknown."""
-    if difficulty is None:
-        return None
-    return next(label for label, top in DIFFICULTY_LABELS.items() if difficulty <= top)
-
-
-class LibraryImport(models.Model):
-    """A file that staff gave to the library, what became of its rows, and the report on those not taken."""
-
-    industry_sector = models.ForeignKey(IndustrySector, on_delete=models.CASCADE, related_name="+")
-    file = models.FileField(upload_to="library-imports/")
-    name = models.CharField(max_length=200)
-    country = models.CharField(max_length=60, blank=True)
-    user = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    state = models.CharField(max_length=10, choices=Job.State, default=Job.State.PENDING)
-    counts = models.JSONField(default=dict)
-    error = models.TextField(blank=True)
-    report = models.FileField(upload_to="library-imports/", blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return f"{self.name} into {self.industry_sector_id}"
+from apps.core.models import TenantModel, TenantQuerySet
+from apps.planner.models.library import Intent, SeedKeyword
 
 
 class WorkflowQuerySet(TenantQuerySet):
@@ -72,59 +35,6 @@ class WorkflowQuerySet(TenantQuerySet):
                     details={"id": stuck[0], "status": stuck[1]},
                 )
         return moved
-
-
-class SeedKeyword(models.Model):
-    """A keyword of the library, which all accounts share. `key` is its identity (see keyword_files.keyword_key)."""
-
-    industry_sector = models.ForeignKey(IndustrySector, on_delete=models.CASCADE, related_name="keywords")
-    keyword = models.CharField(max_length=500)
-    key = models.CharField(max_length=500)
-    country = models.CharField(max_length=2, default="US")
-    volume = models.PositiveIntegerField(default=0, help_text="Searches a month; 0 when unknown.")
-    volume_is_estimate = models.BooleanField(default=False)
-    difficulty = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="0-100; empty when unknown."
-    )
-    intent = models.CharField(max_length=14, choices=Intent, blank=True)
-    cpc = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
-    high_opportunity_by_staff = models.BooleanField(default=False)
-    is_high_opportunity = models.GeneratedField(
-        expression=models.Q(high_opportunity_by_staff=True)
-        | models.Q(volume__gte=1000, difficulty__isnull=False, difficulty__lte=50),
-        output_field=models.BooleanField(),
-        db_persist=True,
-    )
-    credit_cost = models.PositiveIntegerField(default=0, help_text="Above 0: a paid keyword.")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["-volume", "-id"]
-        constraints = [
-            models.UniqueConstraint(fields=["industry_sector", "country", "key"], name="seed_keyword_once"),
-            models.CheckConstraint(
-                condition=models.Q(difficulty__isnull=True) | models.Q(difficulty__lte=100),
-                name="seed_difficulty",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["-volume", "-id"], name="seed_volume"),
-            models.Index(fields=["industry_sector", "-volume", "-id"], name="seed_sector_volume"),
-            models.Index(fields=["country", "-volume", "-id"], name="seed_country_volume"),
-            models.Index(fields=["keyword", "id"], name="seed_keyword_text"),
-            models.Index(fields=["difficulty", "id"], name="seed_difficulty_id"),
-            models.Index(
-                models.F("difficulty").desc(nulls_last=True),
-                models.F("id").desc(),
-                name="seed_difficulty_desc",
-            ),
-            models.Index(fields=["-country", "-volume", "-id"], name="seed_country_desc"),
-            # On the key: what differs in case, width or quotes only is found as well.
-            GinIndex(fields=["key"], opclasses=["gin_trgm_ops"], name="seed_key_trgm"),
-        ]
-
-    def __str__(self) -> str:
-        return self.keyword
 
 
 class Cluster(TenantModel):

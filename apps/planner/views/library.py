@@ -1,23 +1,24 @@
 """The keywords library, which all accounts share."""
 
-from collections.abc import Iterator
-
-from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from orjson import Fragment
 from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
-from apps.accounts.models import IndustrySector, Site
+from apps.accounts.models import Site
 from apps.core.errors import NotFound
 from apps.core.filters import OrderingFilter
 from apps.core.viewsets import TenantMixin
-from apps.planner.filters import LibraryFilterSet
-from apps.planner.models import Keyword, SeedKeyword, difficulty_label
+from apps.planner.filters import LibraryFilterSet, library_query
+from apps.planner.models import Keyword, SeedKeyword
 from apps.planner.serializers import SectorStatsSerializer, SeedKeywordSerializer
+from apps.planner.services.library_pages import ORDERINGS, library_count, library_page
+from apps.planner.services.library_stats import library_stats
 
 SITE_ID = OpenApiParameter(
     "site_id", OpenApiTypes.INT, description="A site of the account; default: all of them."
@@ -28,30 +29,17 @@ SECTOR_IDS = OpenApiParameter(
 
 
 class LibraryOrdering(OrderingFilter):
-    """Unknown difficulties last, whichever way; ties as the indexes have them."""
+    """One of ORDERINGS."""
 
-    TERMS = {
-        "keyword": ("keyword", "id"),
-        "-keyword": ("-keyword", "-id"),
-        "volume": ("volume", "id"),
-        "-volume": ("-volume", "-id"),
-        "difficulty": (F("difficulty").asc(nulls_last=True), "id"),
-        "-difficulty": (F("difficulty").desc(nulls_last=True), "-id"),
-        "country": ("country", "-volume", "-id"),
-        "-country": ("-country", "-volume", "-id"),
-    }
-
-    def filter_queryset(self, request, queryset: QuerySet, view) -> QuerySet:
+    def asked(self, request, view) -> str:
+        """The ordering of a request. Raises the 400."""
         asked = request.query_params.get(self.ordering_param, "").strip() or "-volume"
-        if asked not in self.TERMS:
+        if asked not in ORDERINGS:
+            names = ", ".join(view.ordering_fields)
             raise ValidationError(
-                {
-                    "ordering": [
-                        f"Order by one of {', '.join(view.ordering_fields)}, with - before it for descending."
-                    ]
-                }
+                {"ordering": [f"Order by one of {names}, with - before it for descending."]}
             )
-        return queryset.order_by(*self.TERMS[asked])
+        return asked
 
 
 class SeedKeywordViewSet(TenantMixin, viewsets.GenericViewSet):
@@ -60,6 +48,7 @@ class SeedKeywordViewSet(TenantMixin, viewsets.GenericViewSet):
     queryset = SeedKeyword.objects.all()
     serializer_class = SeedKeywordSerializer
     filterset_class = LibraryFilterSet
+    # They say what is understood; the services filter and order.
     filter_backends = [DjangoFilterBackend, LibraryOrdering]
     ordering_fields = ["keyword", "volume", "difficulty", "country"]
 
@@ -71,16 +60,19 @@ class SeedKeywordViewSet(TenantMixin, viewsets.GenericViewSet):
     )
     def list(self, request):
         """The keywords on offer. With `site_id` each says whether the site has it already."""
+        query, ordering = library_query(request.query_params), LibraryOrdering().asked(request, self)
         site_id = self._site_id()
-        # The page's ids come out of an index; only those rows are read whole.
-        ids = self.paginate_queryset(self.filter_queryset(self.get_queryset()).values_list("id", flat=True))
-        rows = {row["id"]: row for row in _rows(ids)}
-        if site_id:
-            mine = Keyword.objects.for_tenant(self.tenant).filter(site_id=site_id, seed_keyword_id__in=ids)
-            added = set(mine.values_list("seed_keyword_id", flat=True))
-            for row in rows.values():
-                row["is_added"] = row["id"] in added
-        return self.get_paginated_response([rows[i] for i in ids if i in rows])
+        counts = library_count(query)
+        places = self.paginate_queryset(range(counts[0]))
+        rows = library_page(
+            query,
+            ordering=ordering,
+            offset=places[0] if places else 0,
+            limit=len(places),
+            counts=counts,
+            site_id=site_id,
+        )
+        return self.get_paginated_response(Fragment(rows))
 
     @extend_schema(
         responses=SectorStatsSerializer(many=True), parameters=[SECTOR_IDS, SITE_ID], filters=False
@@ -88,30 +80,11 @@ class SeedKeywordViewSet(TenantMixin, viewsets.GenericViewSet):
     @action(detail=False, pagination_class=None)
     def sector_stats(self, request):
         """Each sector's keywords in figures, and how many of them the account, or one site of it, has added."""
-        site_id = self._site_id()
-        sectors = IndustrySector.objects.filter(is_active=True)
-        mine = Keyword.objects.for_tenant(self.tenant).filter(seed_keyword__isnull=False)
-        counted = SeedKeyword.objects.order_by()
-        if ids := _sector_ids(request.query_params.get("sector_ids", "")):
-            sectors = sectors.filter(pk__in=ids)
-            mine = mine.filter(industry_sector_id__in=ids)
-            counted = counted.filter(industry_sector_id__in=ids)
-        if site_id:
+        query = library_query({"sector_ids": request.query_params.get("sector_ids", "")})
+        mine = Keyword.objects.for_tenant(self.tenant)
+        if site_id := self._site_id():
             mine = mine.filter(site_id=site_id)
-        added = dict(
-            mine.order_by()
-            .values_list("industry_sector_id")
-            .annotate(n=Count("seed_keyword_id", distinct=True))
-        )
-        stats = {
-            sector_id: figures
-            for sector_id, *figures in counted.values_list("industry_sector_id").annotate(
-                total=Count("id"),
-                high=Count("id", filter=Q(is_high_opportunity=True)),
-                paid=Count("id", filter=Q(credit_cost__gt=0)),
-            )
-        }
-        return Response([_stats(sector, stats.get(sector.pk), added.get(sector.pk, 0)) for sector in sectors])
+        return Response(library_stats(keywords=mine, sector_ids=query.sector_ids))
 
     def _site_id(self) -> int | None:
         asked = self.request.query_params.get("site_id", "")
@@ -122,37 +95,3 @@ class SeedKeywordViewSet(TenantMixin, viewsets.GenericViewSet):
         if not Site.objects.for_tenant(self.tenant).filter(pk=int(asked)).exists():
             raise NotFound(f"There is no site {asked[:20]}.")
         return int(asked)
-
-
-def _rows(ids: list[int]) -> Iterator[dict]:
-    rows = SeedKeyword.objects.filter(pk__in=ids).order_by()
-    for row in rows.values(
-        "id", "keyword", "volume", "country", "intent", "industry_sector", "is_high_opportunity", "credit_cost",
-        "created_at", difficulty_score=F("difficulty"), industry_sector_name=F("industry_sector__name"),
-        is_paid=ExpressionWrapper(Q(credit_cost__gt=0), output_field=BooleanField()),
-    ):  # fmt: skip
-        yield {**row, "difficulty": difficulty_label(row["difficulty_score"])}
-
-
-def _stats(sector: IndustrySector, figures: list[int] | None, added: int) -> dict:
-    total, high, paid = figures or (0, 0, 0)
-    return {
-        "sector_id": sector.pk,
-        "sector_name": sector.name,
-        "sector_description": sector.description,
-        "stats": {
-            "total": total,
-            "added": added,
-            "available": max(0, total - added),
-            "high_opportunity": high,
-            "paid": paid,
-            "free": total - paid,
-        },
-    }
-
-
-def _sector_ids(asked: str) -> list[int]:
-    form = LibraryFilterSet({"sector_ids": asked}).form
-    if not form.is_valid():
-        raise ValidationError(form.errors)
-    return [int(value) for value in form.cleaned_data["sector_ids"] or []]

@@ -24,6 +24,7 @@ from apps.publisher.services.pages import page_write
 from apps.publisher.services.placement import next_slot, periods_start, zone_of
 from apps.publisher.services.wordpress import TargetFailed, Written, post_write
 from apps.writer.models import Content
+from apps.writer.services.workflow import content_claim
 
 Finish = Callable[[dict], None] | None
 PUBLISHABLE = (Content.Status.APPROVED, Content.Status.PUBLISHED)
@@ -114,6 +115,7 @@ def content_publish(
             content.published_at, content.scheduled_publish_at = written.published_at, None
             content.save(update_fields=["status", "site_status", "external_id", "external_url", "published_at",
                                         "scheduled_publish_at"])  # fmt: skip
+            content_claim(content)
             record.status, record.error = PublishingRecord.Status.PUBLISHED, ""
             record.external_id, record.external_url, record.fields = (
                 written.external_id,

@@ -2,6 +2,7 @@
 
 from apps.writer.models.content import CONTENT_MOVES, Content, ContentVersion
 from apps.writer.models.images import Image, image_path
+from apps.writer.models.parts import DraftPart
 from apps.writer.models.tasks import WRITING_TIME, Task, TaskQuerySet
 from apps.writer.models.taxonomies import Taxonomy
 
@@ -10,6 +11,7 @@ __all__ = [
     "WRITING_TIME",
     "Content",
     "ContentVersion",
+    "DraftPart",
     "Image",
     "Task",
     "TaskQuerySet",

@@ -75,6 +75,12 @@ class Content(TenantModel):
     word_count = models.PositiveIntegerField(default=0)
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     site_status = models.CharField(max_length=14, choices=SiteStatus, default=SiteStatus.NOT_PUBLISHED)
+    link_problems = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Links that were removed or do not answer: {url, text, problem}.",
+    )
+    links_checked_at = models.DateTimeField(null=True, blank=True)
     images_planned = models.BooleanField(default=False, help_text="Its image prompts were made.")
     external_id = models.CharField(max_length=60, blank=True)
     external_url = models.URLField(max_length=600, blank=True)

@@ -36,6 +36,11 @@ class Image(TenantModel):
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
     sha256 = models.CharField(max_length=64, blank=True)
+    variants = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Smaller ones and other formats: {size, format, file, width, height, bytes}.",
+    )
     model = models.CharField(max_length=120, blank=True)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -5,10 +5,12 @@ from rest_framework import serializers
 from apps.accounts.models import Site
 from apps.core.serializers import TenantSerializer
 from apps.writer.models import Content
+from apps.writer.services.claims import claims_of
 from apps.writer.services.content import names_clean
 
 MAX_HTML = 1_000_000
 META_TITLE, MAX_META_TITLE = 60, 70
+WORDS_A_MINUTE = 230
 META_DESCRIPTION, MAX_META_DESCRIPTION = 160, 170
 
 
@@ -53,17 +55,27 @@ class ContentSerializer(TenantSerializer):
     categories = NamesField(required=False)
     tags = NamesField(required=False)
 
+    reading_time = serializers.SerializerMethodField(help_text="Minutes.")
+    link_problems = serializers.JSONField(
+        read_only=True, help_text="Links that were removed or do not answer: {url, text, problem}."
+    )
+
     class Meta:
         model = Content
         fields = ["id", "site", "sector", "cluster", "task", "origin", "title", "slug", "html", "excerpt", "meta_title",
                   "meta_description", "primary_keyword", "secondary_keywords", "categories", "tags",
-                  "content_type", "structure", "word_count", "status", "site_status", "external_id", "external_url",
+                  "content_type", "structure", "word_count", "reading_time", "link_problems",
+                  "links_checked_at", "status", "site_status", "external_id", "external_url",
                   "scheduled_publish_at", "published_at", "model", "approved_by", "created_at",
                   "updated_at"]  # fmt: skip
-        read_only_fields = ["task", "origin", "word_count", "site_status", "external_id", "external_url",
+        read_only_fields = ["task", "origin", "word_count", "links_checked_at", "site_status", "external_id",
+                            "external_url",
                             "scheduled_publish_at", "published_at", "model", "approved_by"]  # fmt: skip
         # The slug is checked where the row is written, so that one that is made can move on to -2.
         validators: list = []
+
+    def get_reading_time(self, content: Content) -> int:
+        return -(-content.word_count // WORDS_A_MINUTE)
 
     def validate_site(self, site: Site) -> Site:
         if self.instance is not None and self.instance.site_id != site.pk:
@@ -86,6 +98,24 @@ class ContentSerializer(TenantSerializer):
         if self.instance is None and status != Content.Status.DRAFT:
             raise serializers.ValidationError("A new article begins as draft.")
         return status
+
+
+class ClaimSerializer(serializers.Serializer):
+    sentence = serializers.CharField()
+    kind = serializers.ChoiceField(["figure", "date", "source"])
+    position = serializers.IntegerField(help_text="Of its block in the text, from 0.")
+
+
+class ContentDetailSerializer(ContentSerializer):
+    claims = serializers.SerializerMethodField(
+        help_text="Statements with a figure, a date or a source, which an editor has to check."
+    )
+
+    class Meta(ContentSerializer.Meta):
+        fields = [*ContentSerializer.Meta.fields, "claims"]
+
+    def get_claims(self, content: Content) -> ClaimSerializer(many=True):
+        return claims_of(content.html)
 
 
 class UpdateContentSerializer(ContentSerializer):

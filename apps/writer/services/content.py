@@ -9,11 +9,14 @@ from slugify import slugify
 
 from apps.accounts.services.limits import limit_take
 from apps.core.errors import Conflict, Invalid
+from apps.planner.models import ClaimedTopic
+from apps.planner.services.topics import topics_release
 from apps.writer.models import Content
 from apps.writer.services.html import html_clean, html_removed, words_count
+from apps.writer.services.links import links_after
 from apps.writer.services.spelling import LISTS, names_spelled
 from apps.writer.services.versions import version_keep
-from apps.writer.services.workflow import content_locked, content_tell_review
+from apps.writer.services.workflow import content_claim, content_locked, content_tell_review
 
 log = logging.getLogger(__name__)
 SLUG_LENGTH = 80
@@ -57,6 +60,7 @@ def content_insert(content: Content) -> Content:
         try:
             with transaction.atomic():
                 content.save(force_insert=True)
+            content_claim(content)
             return content
         except IntegrityError as error:
             # Somebody was faster; only here, outside the savepoint, may the database be asked again.
@@ -110,6 +114,8 @@ def content_update(*, account_id: int, content_id: int, changes: dict, by: str) 
                 changes["slug"] = changes["slug"] or slug_of(changes.get("title", content.title))
             for name, value in changes.items():
                 setattr(content, name, value)
+            if "html" in changes:
+                content.link_problems = links_after(content.link_problems, content.html)
             names_as_terms(content, changes)
             before = content.status
             if status is not None:
@@ -117,6 +123,8 @@ def content_update(*, account_id: int, content_id: int, changes: dict, by: str) 
             if not content.html and content.status in (Content.Status.APPROVED, Content.Status.PUBLISHED):
                 raise Invalid("html", f"An article that is {content.status} can not be emptied.")
             content.save()
+            if changes.keys() & {"title", "primary_keyword"}:
+                content_claim(content)
             version_keep(content, by=by, reason="changed by hand")
             if before == Content.Status.DRAFT and content.status == Content.Status.REVIEW:
                 content_tell_review(content)
@@ -135,6 +143,7 @@ def content_delete(*, account_id: int, content_id: int) -> None:
             raise Conflict(
                 "The article is being published right now. Wait until that has ended, then delete it."
             )
+        topics_release(account_id=account_id, source=ClaimedTopic.Source.CONTENT, source_ids=[content.pk])
         files = [name for name in content.images.values_list("file", flat=True) if name]
         content.delete()
         transaction.on_commit(lambda: files_forget(files))

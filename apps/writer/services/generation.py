@@ -17,24 +17,17 @@ from apps.billing.services.ledger import (
 from apps.billing.services.prices import price_of
 from apps.billing.services.reserved import reserved
 from apps.core.errors import AppError, Conflict, NotFound
-from apps.core.jobs import JobCancelled, LeaseLost
-from apps.intelligence.services import TextResult, UpstreamFailed, model_choose, text_call
+from apps.core.jobs import JobCancelled, LeaseLost, job_start
+from apps.intelligence.services import TextResult, UpstreamFailed, model_choose
 from apps.planner.models import ContentIdea
-from apps.system.services.authors import author_of
-from apps.system.services.content_settings import content_settings
-from apps.writer.models import Content, Task
+from apps.writer.models import Content, DraftPart, Task
 from apps.writer.services.content import content_insert, names_clean, slug_of
 from apps.writer.services.html import cut, html_clean, words_count
+from apps.writer.services.links import links_keep, links_of
 from apps.writer.services.versions import version_keep
+from apps.writer.services.writing import UnusableAnswer, article_write, links_given, writing_inputs
 
-MAX_KEYWORDS = 200
-
-
-class UnusableAnswer(AppError):
-    """The model answered in the right form, but there is no article in it."""
-
-    status = 502
-    code = "UPSTREAM_ERROR"
+__all__ = ["UnusableAnswer", "content_generate", "generation_check"]
 
 
 def generation_check(*, account_id: int, task_ids: list[int]) -> None:
@@ -70,9 +63,12 @@ def content_generate(
     testing: bool = False,
     user_id: int | None = None,
     run_id: int | None = None,
+    wanted: Callable[[], None] | None = None,
     finish: Callable[[dict], None] | None = None,
 ) -> dict:
     """Has the article of a task written and stores it as a draft. Returns {"content_id", "credits"}.
+
+    `wanted` is called before each question to the model, and raises when the article is not wanted any more.
 
     Under a reference that was stored before nothing is done, and `finish` is not called again. A failure
     gives all credits back, and the task is `failed` with the reason, or `queued` where it is not at fault.
@@ -96,24 +92,24 @@ def content_generate(
             reference=reference,
             user_id=user_id,
         ) as attempt:
-            return _write(task, reference, attempt, testing, user_id, run_id, finish)
+            return _write(task, reference, attempt, testing, user_id, run_id, wanted, finish)
     except AlreadySettled:
         return _stored(account_id, task_id, reference)
 
 
-def _write(task: Task, reference: str, attempt: int, testing: bool, user_id, run_id, finish) -> dict:
+def _write(task: Task, reference: str, attempt: int, testing: bool, user_id, run_id, wanted, finish) -> dict:
     try:
         _check_limit(task.account_id)
-        _begin(task, reference)
-        inputs = _inputs(task)
-        answer = text_call(
-            function="content",
-            inputs=inputs,
-            account_id=task.account_id,
-            site_id=task.site_id,
-            testing=testing,
-        )
-        content = _content_of(task, answer, user_id)
+        inputs = writing_inputs(task)
+
+        def go_on() -> None:
+            # Before each question: a long article takes longer than a writer who is gone is waited for.
+            _begin(task, reference)
+            if wanted:
+                wanted()
+
+        answer = article_write(task=task, inputs=inputs, testing=testing, before_each=go_on)
+        content = _content_of(task, answer, links_given(task, inputs), user_id)
         return _store(content, answer, reference, attempt, user_id, run_id, finish)
     except LeaseLost:
         raise  # another execution works on it under the same reference: the task is its own now
@@ -177,34 +173,10 @@ def _give_up(task: Task, reference: str, error: BaseException) -> None:
     )
 
 
-def _inputs(task: Task) -> dict:
-    keywords = list(
-        task.keywords.order_by("-volume", "id").values("keyword", "volume", "intent")[:MAX_KEYWORDS]
-    )
-    planned = task.idea.primary_keyword if task.idea else ""
-    author = author_of(account_id=task.account_id, site_id=task.site_id)
-    wanted = content_settings(account_id=task.account_id, key="content_generation")
-    return {
-        "title": task.title,
-        "structure": task.structure,
-        "content_type": task.content_type,
-        "primary_keyword": planned or (keywords[0]["keyword"] if keywords else task.title),
-        "keywords": keywords,
-        "outline": task.outline,
-        "word_count": task.word_count,
-        "tone": (author and author.tone) or wanted["default_tone"],
-        "language": task.site.language,
-        "include_faq": wanted["include_faq"],
-        "site_name": task.site.name,
-        "sector": task.sector.name if task.sector else "",
-        "author": author.voice if author else "",
-    }
-
-
-def _content_of(task: Task, answer: TextResult, user_id: int | None) -> Content:
-    """The unsaved article of an answer. Raises UnusableAnswer."""
+def _content_of(task: Task, answer: TextResult, given: set[str], user_id: int | None) -> Content:
+    """The unsaved article of an answer, with the links that were given alone. Raises UnusableAnswer."""
     data = answer.data
-    html = html_clean(data["html"])
+    html, link_problems = links_keep(html_clean(data["html"]), given)
     words = words_count(html)
     if not words:
         raise UnusableAnswer("The model's answer holds no text. Try again, or choose another model.")
@@ -218,6 +190,7 @@ def _content_of(task: Task, answer: TextResult, user_id: int | None) -> Content:
         title=title,
         slug=slug_of(data["slug"] or title),
         html=html,
+        link_problems=link_problems,
         excerpt=data["excerpt"].strip(),
         meta_title=cut(data["meta_title"], 60),
         meta_description=cut(data["meta_description"], 160),
@@ -244,6 +217,14 @@ def _store(content, answer, reference, attempt, user_id, run_id, finish) -> dict
             raise Conflict(f"Task {task_id} has its article already.")
         content_insert(content)
         version_keep(content, by=content.model, reason="generated", prompt_version=answer.prompt_version)
+        DraftPart.objects.filter(task_id=task_id).delete()
+        if links_of(content.html):
+            job_start(
+                kind="content.links",
+                account_id=account_id,
+                payload={"content_id": content.pk},
+                idempotency_key=f"links:{content.pk}",
+            )
         task.status, task.error = Task.Status.COMPLETED, ""
         task.save(update_fields=["status", "error", "updated_at"])
         ContentIdea.objects.filter(pk=task.idea_id).update(status=ContentIdea.Status.COMPLETED)

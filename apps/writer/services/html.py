@@ -66,6 +66,11 @@ def words_count(html: str) -> int:
     return unspaced + sum(any(c.isalnum() for c in word) for word in _UNSPACED.sub(" ", text).split())
 
 
+def text_of(html: str) -> str:
+    """The text of an article's HTML in one line."""
+    return " ".join(_tree(html).text(separator=" ").split()) if html else ""
+
+
 def headings(html: str) -> list[str]:
     """The texts of the h2 of an article, in order."""
     return [" ".join(node.text().split()) for node in _tree(html).css("h2")] if html else []

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 
 from django.db import transaction
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 
 from apps.core.errors import Conflict
-from apps.planner.models import ContentIdea
+from apps.planner.models import ClaimedTopic, ContentIdea, Keyword
+from apps.planner.services.topics import Topic, topics_claim, topics_release
 from apps.system.services.content_settings import content_settings
-from apps.writer.models import Task
+from apps.writer.models import Content, DraftPart, Task
 
 
 def article_length(*, account_id: int) -> int:
@@ -36,6 +39,7 @@ def tasks_create(*, account_id: int, rows: list[dict]) -> list[Task]:
             ]
         )
         ideas_queued([task.idea_id for task in tasks if task.idea_id])
+        tasks_claim([task.pk for task in tasks])
     return tasks
 
 
@@ -78,6 +82,7 @@ def tasks_create_from_ideas(
         through = ContentIdea.keywords.through.objects.filter(contentidea_id__in=[t.idea_id for t in new])
         _link_keywords([(by_idea[row.contentidea_id], row.keyword_id) for row in through])
         ideas_queued([task.idea_id for task in new])
+        tasks_claim([by_idea[task.idea_id] for task in new])
         result = {"task_ids": [by_idea[pk] for pk in idea_ids if pk in by_idea]}
         if finish:
             finish(result)
@@ -115,6 +120,40 @@ def tasks_move(*, ids: list[int], status: str) -> None:
         )
     if tasks.move_to(status) and status == Task.Status.QUEUED:
         tasks.update(error="")
+
+
+def tasks_delete(*, account_id: int, ids: list[int]) -> int:
+    """Deletes tasks, whose topics are free again. Their articles stay. Returns how many there were."""
+    with transaction.atomic():
+        topics_release(account_id=account_id, source=ClaimedTopic.Source.TASK, source_ids=ids)
+        tasks = Task.objects.filter(account_id=account_id, pk__in=ids)
+        own = list(tasks.select_for_update().order_by("pk").values_list("pk", flat=True))
+        # What hangs on them by hand, each in one statement: the ORM deletes a hundred at a time.
+        DraftPart.objects.filter(task_id__in=own).delete()
+        Task.keywords.through.objects.filter(task_id__in=own).delete()
+        Content.objects.filter(task_id__in=own).update(task=None)
+        return Task.objects.filter(pk__in=own)._raw_delete(tasks.db)
+
+
+def tasks_claim(ids: list[int]) -> None:
+    """Says which topics the tasks have taken, in the caller's transaction: of each what it wants to be found for."""
+    searched = Keyword.objects.filter(tasks=OuterRef("pk")).order_by("-volume", "pk").values("keyword")[:1]
+    rows = Task.objects.filter(pk__in=ids).annotate(
+        phrase=Coalesce(NullIf("idea__primary_keyword", Value("")), Subquery(searched), Value(""))
+    )
+    topics_claim(
+        Topic(
+            account_id=account_id,
+            site_id=site_id,
+            source=ClaimedTopic.Source.TASK,
+            source_id=pk,
+            phrase=phrase,
+            title=title,
+        )
+        for pk, account_id, site_id, phrase, title in rows.values_list(
+            "pk", "account_id", "site_id", "phrase", "title"
+        )
+    )
 
 
 def ideas_queued(idea_ids: list[int]) -> None:

@@ -8,7 +8,8 @@ from django.db import transaction
 
 from apps.core.errors import NotFound
 from apps.writer.models import Content, ContentVersion
-from apps.writer.services.workflow import content_locked
+from apps.writer.services.links import links_after
+from apps.writer.services.workflow import content_claim, content_locked
 
 # What a version holds, and a restore brings back.
 TEXT_FIELDS = (
@@ -83,7 +84,9 @@ def version_restore(*, account_id: int, content_id: int, number: int, by: str) -
         names = [name for name in TEXT_FIELDS if not (keep_slug and name == "slug")]
         for name in names:
             setattr(content, name, getattr(version, name))
-        content.save(update_fields=[*names, "updated_at"])
+        content.link_problems = links_after(content.link_problems, content.html)
+        content.save(update_fields=[*names, "link_problems", "updated_at"])
+        content_claim(content)
         version_keep(content, by=by, reason=f"version {number} restored")
     return content, not keep_slug
 

@@ -6,6 +6,8 @@ from django.db import transaction
 
 from apps.core.errors import NotFound
 from apps.notifications.services import notify
+from apps.planner.models import ClaimedTopic
+from apps.planner.services.topics import topic_claim
 from apps.writer.models import Content
 
 
@@ -15,6 +17,20 @@ def content_locked(*, account_id: int, content_id: int) -> Content:
     if content is None:
         raise NotFound("The article does not exist any more.")
     return content
+
+
+def content_claim(content: Content) -> None:
+    """Says which topic the article has taken, in the caller's transaction; a post of the site is claimed as such."""
+    if content.origin == Content.Origin.IGNY8:
+        topic_claim(
+            account_id=content.account_id,
+            site_id=content.site_id,
+            source=ClaimedTopic.Source.CONTENT,
+            source_id=content.pk,
+            phrase=content.primary_keyword,
+            title=content.title,
+            url=content.external_url,
+        )
 
 
 def content_send_to_review(

@@ -8,7 +8,11 @@ from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import TenantViewSet
 from apps.writer.filters import ContentFilterSet
 from apps.writer.models import Content
-from apps.writer.serializers.content import ContentSerializer, UpdateContentSerializer
+from apps.writer.serializers.content import (
+    ContentDetailSerializer,
+    ContentSerializer,
+    UpdateContentSerializer,
+)
 from apps.writer.serializers.images import GenerateImagesSerializer
 from apps.writer.serializers.versions import RestoreSerializer
 from apps.writer.services.content import content_create, content_delete, content_update
@@ -36,6 +40,9 @@ class ContentViewSet(RepeatableMixin, TenantViewSet):
     ordering_fields = ["title", "status", "site_status", "word_count", "created_at", "updated_at",
                        "published_at", "scheduled_publish_at"]  # fmt: skip
 
+    def get_serializer_class(self):
+        return ContentDetailSerializer if self.action == "retrieve" else self.serializer_class
+
     def create(self, request, *args, **kwargs):
         """Write an article by hand: it begins as draft."""
         content, removed = content_create(
@@ -60,6 +67,12 @@ class ContentViewSet(RepeatableMixin, TenantViewSet):
         HTML is cleaned; `message` says what was removed. What is published stays so.
         """
         return self._change(UpdateContentSerializer, partial=True)
+
+    @extend_schema(request=None, responses=TaskIdSerializer)
+    @action(detail=True, methods=["post"])
+    def check_links(self, request, pk=None):
+        """Ask the pages that the article links to whether they answer. The job's result: checked, problems."""
+        return self.start_job("content.links", {"content_id": self.get_object().pk})
 
     @extend_schema(request=RestoreSerializer, responses=ContentSerializer)
     @action(detail=True, methods=["post"])

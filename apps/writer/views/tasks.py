@@ -24,8 +24,10 @@ from apps.writer.services.generation import generation_check
 from apps.writer.services.tasks import (
     article_length,
     ideas_queued,
+    tasks_claim,
     tasks_create,
     tasks_create_from_ideas,
+    tasks_delete,
     tasks_move,
     tasks_update,
 )
@@ -70,6 +72,10 @@ class TaskViewSet(RepeatableMixin, TenantViewSet):
                 length["word_count"] = article_length(account_id=self.tenant.account_id)
             task = serializer.save(account_id=self.tenant.account_id, **length)
             ideas_queued([task.idea_id] if task.idea_id else [])
+            tasks_claim([task.pk])
+
+    def perform_destroy(self, instance):
+        tasks_delete(account_id=self.tenant.account_id, ids=[instance.pk])
 
     def perform_update(self, serializer):
         with transaction.atomic():
@@ -82,6 +88,7 @@ class TaskViewSet(RepeatableMixin, TenantViewSet):
             )
             task = serializer.save()
             ideas_queued([task.idea_id] if "idea" in serializer.validated_data and task.idea_id else [])
+            tasks_claim([task.pk])
         # The prefetched keywords are the old ones.
         serializer.instance = self.get_queryset().get(pk=task.pk)
 
@@ -112,8 +119,7 @@ class TaskViewSet(RepeatableMixin, TenantViewSet):
     def bulk_delete(self, request):
         """Delete several tasks. Their articles stay."""
         ids = self.own_ids("ids", self.validated(IdsSerializer)["ids"])
-        _, deleted = Task.objects.for_tenant(self.tenant).filter(pk__in=ids).delete()
-        return Response({"deleted": deleted.get("writer.Task", 0)})
+        return Response({"deleted": tasks_delete(account_id=self.tenant.account_id, ids=ids)})
 
     @extend_schema(request=None, responses=TaskIdSerializer)
     @action(detail=True, methods=["post"])

@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -51,41 +52,73 @@ _ANSWER = "Answer in two or three sentences that can be understood without the r
 _PAGES = {"landing_page": "landing page", "product_page": "product page"}
 
 
-def article(inputs: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-    """The answer of the function "content". Every number in it stands in `inputs`."""
+@dataclass(frozen=True)
+class Brief:
+    """What is asked for, with what was left open filled in. `others` are the keywords but the primary one."""
+
+    title: str
+    primary: str
+    keywords: list[Keyword]
+    others: list[Keyword]
+    structure: str
+    english: bool
+    target: int
+
+    @property
+    def asked(self) -> list[Keyword]:
+        return [keyword for keyword in self.others if keyword.question]
+
+
+def brief(inputs: dict[str, Any]) -> Brief:
     keywords = read(inputs.get("keywords"))
     title = clean(inputs.get("title"))
-    primary = (
-        clean(inputs.get("primary_keyword"))
-        or (keywords[0].text if keywords else "")
-        or title
-        or "this topic"
-    )
-    title = title or headline(primary)
-    english = is_english(inputs.get("language"))
-    structure = clean(inputs.get("structure")) or "article"
+    primary = clean(inputs.get("primary_keyword"))
+    primary = primary or (keywords[0].text if keywords else "") or title or "this topic"
     target = inputs.get("word_count")
-    target = target if isinstance(target, int) and target > 0 else 0
-    others = [keyword for keyword in keywords if keyword.text.casefold() != primary.casefold()]
+    return Brief(
+        title=title or headline(primary),
+        primary=primary,
+        keywords=keywords,
+        others=[keyword for keyword in keywords if keyword.text.casefold() != primary.casefold()],
+        structure=clean(inputs.get("structure")) or "article",
+        english=is_english(inputs.get("language")),
+        target=target if isinstance(target, int) and target > 0 else 0,
+    )
 
-    planned = given(inputs.get("outline"), others)
-    parts = planned or sections(primary, keywords, structure=structure, english=english)
-    asked = [keyword for keyword in others if keyword.question]
-    closing = _searches(keywords) + (_faq(asked, primary, english) if inputs.get("include_faq") else [])
-    closing += _checklist(primary, inputs)
 
-    body = _opening(title, primary, keywords, structure)
-    searchers = {intent: rng.sample(said, len(said)) for intent, said in _SEARCHERS.items()}
+def article(inputs: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    """The answer of the function "content". Every number in it stands in `inputs`."""
+    asked = brief(inputs)
+    planned = given(inputs.get("outline"), asked.others)
+    parts = planned or sections(
+        asked.primary, asked.keywords, structure=asked.structure, english=asked.english
+    )
+    closing = _searches(asked.keywords)
+    closing += faq(asked.asked, asked.primary, asked.english) if inputs.get("include_faq") else []
+    closing += read_on(inputs) + _checklist(asked.primary, inputs)
+
+    body = opening(asked)
+    searchers = shuffled(rng)
     enough = len(planned) or 2
-    for number, section in enumerate(parts):
-        if number >= enough and _words(body) + _words(closing) >= target:
+    for number, part in enumerate(parts):
+        if number >= enough and _words(body) + _words(closing) >= asked.target:
             break
-        body += _section(section, searchers)
+        body += section_html(part, searchers)
     body += closing
-    notice = _notice(inputs, english, target, _words(body) * 1.1 < target)
-    secondary = [keyword.text for keyword in others]
+    told = notice(inputs, asked, _words(body) * 1.1 < asked.target)
+    return {**frame_of(asked, inputs, [part.heading for part in parts]), "html": "\n".join([told, *body])}
+
+
+def shuffled(rng: random.Random) -> dict[str, list[str]]:
+    return {intent: rng.sample(said, len(said)) for intent, said in _SEARCHERS.items()}
+
+
+def frame_of(asked: Brief, inputs: dict[str, Any], headings: list[str]) -> dict[str, Any]:
+    """All but the text itself."""
+    title, primary = asked.title, asked.primary
+    secondary = [keyword.text for keyword in asked.others]
     searched = ", ".join(secondary[:4])
-    about = searched or "; ".join(section.heading for section in parts[:3])
+    about = searched or "; ".join(headings[:3])
     return {
         "title": shorten(title, 300),
         "slug": slug(primary if 0 < len(primary) <= 80 else title),
@@ -98,11 +131,21 @@ def article(inputs: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         "secondary_keywords": [shorten(text, 500) for text in secondary[:LISTED]],
         "categories": [shorten(clean(inputs.get("sector")) or headline(primary), 100)],
         "tags": [shorten(text, 60) for text in secondary[:6]],
-        "html": "\n".join([notice, *body]),
     }
 
 
-def _notice(inputs: dict, english: bool, target: int, short: bool) -> str:
+def read_on(inputs: dict[str, Any]) -> list[str]:
+    """The pages that the text may link to."""
+    links = inputs.get("links") or []
+    rows = [
+        f'<a href="{escape(link["url"])}">{escape(clean(link["title"]), quote=False)}</a>'
+        for link in links
+        if isinstance(link, dict)
+    ]
+    return ["<h2>Read on</h2>", _bullets(rows)] if rows else []
+
+
+def notice(inputs: dict, asked: Brief, short: bool) -> str:
     said = (
         "This text was put together from the keywords of its cluster without a language model. It is a "
         "brief, not a "
@@ -114,19 +157,20 @@ def _notice(inputs: dict, english: bool, target: int, short: bool) -> str:
     )
     if short:
         said += (
-            f" It is shorter than the {target} words that were asked for: what is missing are the facts, "
+            f" It is shorter than the {asked.target} words that were asked for: what is missing are the facts, "
             f"and filling "
             "up would not help a reader."
         )
-    if not english:
+    if not asked.english:
         language = clean(inputs["language"])
         said += f" The notes are in English; the article is to be written in the language “{language}”."
     return f"<p><strong>Offline draft.</strong> {escape(said, quote=False)}</p>"
 
 
-def _opening(title: str, primary: str, keywords: list[Keyword], structure: str) -> list[str]:
-    volume = next((k.volume for k in keywords if k.text.casefold() == primary.casefold()), None)
-    kind = _PAGES.get(structure, structure)
+def opening(asked: Brief) -> list[str]:
+    title, primary = asked.title, asked.primary
+    volume = next((k.volume for k in asked.keywords if k.text.casefold() == primary.casefold()), None)
+    kind = _PAGES.get(asked.structure, asked.structure)
     said = f"This {escape(kind, quote=False)} is about {_strong(primary)}{_searched(volume)}. "
     said += "Its first paragraph should say in plain words what the reader will know or have at the end"
     said += f", and keep the promise of the title “{escape(title, quote=False)}”."
@@ -136,7 +180,7 @@ def _opening(title: str, primary: str, keywords: list[Keyword], structure: str) 
     return [f"<p>{said}</p>", f"<p>{tone}</p>"]
 
 
-def _section(section: Section, searchers: dict[str, list[str]]) -> list[str]:
+def section_html(section: Section, searchers: dict[str, list[str]]) -> list[str]:
     out = [f"<h2>{escape(section.heading, quote=False)}</h2>"]
     if section.keywords:
         first, *rest = section.keywords
@@ -168,17 +212,26 @@ def _searches(keywords: list[Keyword]) -> list[str]:
     return out
 
 
-def _faq(asked: list[Keyword], primary: str, english: bool) -> list[str]:
-    out = [f"<h2>{'Frequent questions about ' if english else ''}{escape(primary, quote=False)}</h2>"]
+def faq_heading(primary: str, english: bool) -> str:
+    return f"Frequent questions about {primary}" if english else primary
+
+
+def faq(asked: list[Keyword], primary: str, english: bool) -> list[str]:
+    out = [f"<h2>{escape(faq_heading(primary, english), quote=False)}</h2>"]
     if not asked:
         note = "None of the keywords is a question. Take some from customers, comments and support mail, and "
         return [*out, f"<p><em>To write:</em> {note}answer each in two or three sentences.</p>"]
     for keyword in asked[:8]:
-        text = headline(keyword.text) + ("?" if english and keyword.text[-1] not in "?؟？" else "")
-        note = _ANSWERS.get(keyword.text.split()[0].casefold(), _ANSWER)
+        text, note = question(keyword, english)
         out += [f"<h3>{escape(text, quote=False)}</h3>"]
         out += [f"<p><em>To write{escape(_searched(keyword.volume))}:</em> {note}</p>"]
     return out
+
+
+def question(keyword: Keyword, english: bool) -> tuple[str, str]:
+    """The question, and what its answer must say."""
+    text = headline(keyword.text) + ("?" if english and keyword.text[-1] not in "?؟？" else "")
+    return text, _ANSWERS.get(keyword.text.split()[0].casefold(), _ANSWER)
 
 
 def _checklist(primary: str, inputs: dict) -> list[str]:

@@ -10,6 +10,7 @@ from . import embeddings
 from .article import article
 from .ideas import cluster_names, ideas
 from .image_prompts import image_prompts
+from .long_article import frame, outline, section
 from .picture import draw
 
 MODEL = "offline"
@@ -29,6 +30,12 @@ class OfflineProvider:
                 data = ideas(inputs)
             case "content":
                 data = article(inputs, _random(inputs))
+            case "content_outline":
+                data = outline(inputs)
+            case "content_section":
+                data = section(inputs, _random(inputs))
+            case "content_frame":
+                data = frame(inputs)
             case "image_prompts":
                 data = image_prompts(inputs)
             case function:
