@@ -26,7 +26,8 @@ def run_failed(job: JobRun) -> None:
             severity="error",
             title="A run has stopped",
             message=f"{job.job.error} Resume it to go on where it stopped.",
-            metadata={"run_id": run_id},
+            metadata={"run_id": run_id, "reason": Run.Reason.ERROR},
+            event="run.paused",
         )
 
 

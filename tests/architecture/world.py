@@ -23,7 +23,7 @@ from apps.billing.models import (
 from apps.core.models import Job
 from apps.integration.models import SiteIntegration, SiteSettings
 from apps.intelligence.models import PromptVersion, ProviderSettings
-from apps.notifications.models import Notification, NotificationPreference
+from apps.notifications.models import Notification, NotificationPreference, WebhookDelivery, WebhookEndpoint
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
 from apps.system.models import AuthorProfile, ContentSettings
@@ -162,6 +162,16 @@ def make_world(name: str) -> World:
         content_hash="0" * 64,
         published_at=now,
         updated_at=now,
+    )
+    endpoint = add(WebhookEndpoint, url=f"https://{secret}.example.com/", name=secret, secret=secret)
+    add(
+        WebhookDelivery,
+        endpoint=endpoint,
+        site=site,
+        event_id=uuid.uuid4(),
+        event="run.paused",
+        body=secret,
+        state="failed",
     )
     run = add(Run, site=site, status="paused", error_message=secret)
     add(RunStage, run=run, number=1)

@@ -13,7 +13,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from apps.accounts.services.limits import PlanLimitReached
@@ -22,7 +22,7 @@ from apps.automation.services.approval import held_back
 from apps.automation.services.costs import Budget
 from apps.automation.services.pausing import PauseRun, run_stop
 from apps.automation.services.stages import STAGES, Stage, Work, content_with_images_to_review
-from apps.automation.services.telling import stage_tell
+from apps.automation.services.telling import run_tell_finished, stage_tell
 from apps.billing.services.ledger import AlreadySettled, InsufficientCredits
 from apps.core.errors import AppError
 from apps.core.jobs import GoOnLater, JobRun, LeaseLost
@@ -370,8 +370,10 @@ class Engine:
             self.log(message, stage=stage.number, level=RunLog.Level.ERROR)
 
     def _complete(self) -> None:
-        done = Run.objects.filter(pk=self.run.pk, status=Run.Status.RUNNING, job_id=self.job.job.pk).update(
-            status=Run.Status.COMPLETED, completed_at=timezone.now(), error_message=None
-        )
-        if done:
-            self.log("The run is complete.")
+        with transaction.atomic():
+            done = Run.objects.filter(
+                pk=self.run.pk, status=Run.Status.RUNNING, job_id=self.job.job.pk
+            ).update(status=Run.Status.COMPLETED, completed_at=timezone.now(), error_message=None)
+            if done:
+                self.log("The run is complete.")
+                run_tell_finished(run=self.run)

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.automation.models import Run, RunItem, RunLog
@@ -35,8 +37,13 @@ def run_stop(*, run: Run, job_id, stop: PauseRun) -> bool:
         runs = runs.filter(pause_asked=True)
     run.refresh_from_db()
     tried = run.resume_attempts if run.resumed_at and not _did_something(run) else 0
-    goes_on = stop.reason in Run.GOES_ON
     wait = max(min(FIRST_TRY * 2 ** min(tried, 10), LAST_TRY), timedelta(seconds=stop.retry_after or 0))
+    with transaction.atomic():
+        return _paused(run, runs, stop, tried, wait)
+
+
+def _paused(run: Run, runs: QuerySet, stop: PauseRun, tried: int, wait: timedelta) -> bool:
+    by_user, goes_on = stop.reason == Run.Reason.USER, stop.reason in Run.GOES_ON
     paused = runs.update(
         status=Run.Status.PAUSED,
         pause_asked=False,
@@ -65,6 +72,7 @@ def run_stop(*, run: Run, job_id, stop: PauseRun) -> bool:
             action_label="Open the run",
             action_url=f"/automation/runs/{run.pk}",
             metadata={"run_id": run.pk, "site_id": run.site_id, "reason": stop.reason},
+            event="run.paused",
         )
     return True
 
