@@ -296,6 +296,8 @@ SPECTACULAR_SETTINGS = {
         "SiteStatus": "apps.writer.models.Content.SiteStatus",
         "ImageStatus": "apps.writer.models.Image.Status",
         "ImageKind": "apps.writer.models.Image.Kind",
+        "OptimizationStatus": "apps.optimizer.models.Optimization.Status",
+        "CheckStatus": "apps.optimizer.scoring.STATUSES",
         "PublishingStatus": "apps.publisher.models.PublishingRecord.Status",
         "SourceType": "apps.parsing.models.Source.Type",
         "SourceStrategy": "apps.parsing.models.Source.Strategy",
@@ -359,6 +361,11 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.billing.tasks.stripe_event_failed",
         "queue": "default",
     },
+    "billing.paper": {
+        "run": "apps.billing.tasks.run_paper",
+        "on_failed": "apps.billing.tasks.paper_failed",
+        "queue": "default",
+    },
     "billing.autopay": {
         "run": "apps.billing.tasks.run_autopay",
         "on_failed": "apps.billing.tasks.autopay_failed",
@@ -384,6 +391,16 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.writer.tasks.generate_content_failed",
         "queue": "ai",
     },
+    "content.optimize": {
+        "run": "apps.optimizer.tasks.run_optimize",
+        "on_failed": "apps.optimizer.tasks.optimize_failed",
+        "queue": "ai",
+    },
+    "content.batch_optimize": {
+        "run": "apps.optimizer.tasks.run_batch_optimize",
+        "on_failed": "apps.optimizer.tasks.optimize_failed",
+        "queue": "ai",
+    },
     "content.links": {
         "run": "apps.writer.tasks.run_check_links",
         "on_failed": "apps.writer.tasks.check_links_failed",
@@ -398,6 +415,16 @@ JOB_KINDS: dict[str, dict] = {
         "run": "apps.writer.tasks.run_regenerate_image",
         "on_failed": "apps.writer.tasks.regenerate_image_failed",
         "queue": "images",
+    },
+    "integration.sync": {
+        "run": "apps.integration.tasks.run_sync",
+        "on_failed": "apps.integration.tasks.run_sync_failed",
+        "queue": "sync",
+    },
+    "integration.webhook": {
+        "run": "apps.integration.tasks.run_webhook",
+        "on_failed": "apps.integration.tasks.run_webhook_failed",
+        "queue": "sync",
     },
     "content.publish": {
         "run": "apps.publisher.tasks.run_publish",
@@ -476,6 +503,8 @@ CELERY_BEAT_SCHEDULE = {
     "parsing-sweep": {"task": "apps.parsing.tasks.sweep_runs", "schedule": PARSING_SWEEP_SECONDS},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
     "publish-tidy": {"task": "apps.publisher.tasks.tidy_posts", "schedule": 300.0},
+    "sync-due": {"task": "apps.integration.tasks.start_due_syncs", "schedule": 300.0},
+    "sync-forget": {"task": "apps.integration.tasks.forget_syncs", "schedule": crontab(minute=7, hour=4)},
 }
 
 # --- AI -----------------------------------------------------------------------------------------------------------
@@ -496,6 +525,10 @@ AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
 # --- Articles -----------------------------------------------------------------------------------------------------
 CONTENT_VERSIONS_KEPT = env.int("CONTENT_VERSIONS_KEPT", 50)
 
+# --- WordPress ----------------------------------------------------------------------------------------------------
+# How long a site is left alone before it is asked by itself what has changed.
+WORDPRESS_SYNC_HOURS = env.float("WORDPRESS_SYNC_HOURS", 6)
+
 # --- Logs ---------------------------------------------------------------------------------------------------------
 LOGGING = {
     "version": 1,
@@ -509,6 +542,7 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "ERROR"},
     },

@@ -20,6 +20,7 @@ from apps.intelligence.function import (
     record,
     text,
 )
+from apps.intelligence.optimizing import OPTIMIZE
 from apps.intelligence.text import shorten, slug
 from apps.intelligence.writing import WRITING
 
@@ -88,6 +89,7 @@ FUNCTIONS: Mapping[str, Function] = {
             needed=("cluster", "count"),
         ),
         *WRITING,
+        OPTIMIZE,
         Function(
             name="image_prompts",
             prompt_type="image_prompt",

@@ -32,7 +32,6 @@ def test_no_catch_all_modules():
 LONG = {
     "apps/automation/services/engine.py": "one execution of a run, told in its order",
     "apps/billing/services/ledger.py": "every movement of credits, one beside the other",
-    "apps/planner/serializers.py": "four small resources",
 }
 
 

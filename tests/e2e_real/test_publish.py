@@ -7,7 +7,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from apps.core.locks import Busy
-from apps.integration.models import SiteIntegration
+from apps.integration.models import SiteIntegration, SyncedPost
 from apps.publisher.models import PublishingRecord, WordPressMedium, WordPressPost
 from apps.publisher.services.dispatch import posts_tidy
 from apps.publisher.services.publishing import content_publish
@@ -316,6 +316,7 @@ def test_another_wordpress_behind_the_connection(connected, article, rest, wordp
     theirs = rest.post("/posts", json={"title": "Theirs", "status": "publish"}).json()
     WordPressPost.objects.update(place="old.example.com", external_id=theirs["id"])
     WordPressMedium.objects.update(place="old.example.com")
+    SyncedPost.objects.all().delete()  # as a change of the connection's address does
     before = media_of(rest)
     done = publish(article, "test:2")
     assert done["external_id"] not in (str(theirs["id"]), str(row.external_id))

@@ -129,6 +129,8 @@ def _cluster(work: Work) -> dict:
     return clusters_build(
         site_id=work.object_id,
         limit=work.stage["per_run_limit"],
+        # Nobody is there who would name the clusters better, so a run asks the model.
+        polish_names=True,
         naming_batch=work.stage["batch_size"],
         **work.paid,
     )

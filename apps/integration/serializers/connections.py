@@ -8,6 +8,7 @@ from apps.core.fields import masked
 from apps.core.http import AddressRefused, check_url
 from apps.core.serializers import TenantSerializer
 from apps.integration.models import SiteIntegration
+from apps.integration.services.connections import connection_moved
 
 ADDRESS = ("base_url", "auth_method", "username", "app_password")
 _NAME = re.compile(r"[a-z0-9_-]+")
@@ -131,7 +132,11 @@ class IntegrationSerializer(TenantSerializer):
         if any(name in data and data[name] != getattr(instance, name) for name in ADDRESS):
             instance.status, instance.last_error = SiteIntegration.Status.UNTESTED, ""
             instance.rest_root = ""
-        return super().update(instance, data)
+        before = instance.place
+        instance = super().update(instance, data)
+        if instance.place != before:
+            connection_moved(integration=instance)
+        return instance
 
 
 def _chosen(chosen: dict, known: tuple[str, ...]) -> dict:

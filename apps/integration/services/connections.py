@@ -5,7 +5,7 @@ from collections.abc import Collection
 from django.utils import timezone
 
 from apps.integration.clients.wordpress import Diagnosis, WordPress, diagnose
-from apps.integration.models import SiteIntegration
+from apps.integration.models import SiteIntegration, SiteStructure
 
 
 def connected_sites(site_ids: Collection[int]) -> set[int]:
@@ -29,6 +29,14 @@ def wordpress_of(integration: SiteIntegration) -> WordPress:
         password=integration.app_password,
         rest_root=integration.rest_root,
     )
+
+
+def connection_moved(*, integration: SiteIntegration) -> None:
+    """Forgets what is known of the posts of a connection whose address is another one now: there the same numbers may
+    be other posts. Those that are the same are known again by the next sync."""
+    integration.synced_posts.all().delete()
+    integration.sync_runs.all().delete()
+    SiteStructure.objects.filter(integration=integration).delete()
 
 
 def connection_test(*, integration: SiteIntegration) -> Diagnosis:

@@ -12,6 +12,7 @@ from apps.core.jobs import job_start
 from apps.core.locks import Busy
 from apps.core.models import Job
 from apps.integration.services.connections import connected_sites
+from apps.integration.services.sync.agreement import conflicts_of
 from apps.publisher.models import PublishingRecord, Target, WordPressPost
 from apps.publisher.services.publishing import OPEN, PUBLISHABLE, target_check
 from apps.publisher.services.wordpress import TargetFailed, post_tidy
@@ -44,6 +45,13 @@ def publish_start(
         raise Conflict(
             f"Only approved content is published; approve these first: {', '.join(map(str, early))}.",
             details={"content_ids": early},
+        )
+    undecided = [] if target == Target.HOSTED else conflicts_of(content_ids=content_ids)
+    if undecided:
+        raise Conflict(
+            "These articles were changed in WordPress and here; choose which text stays under "
+            f"integration/conflicts/ first: {', '.join(map(str, undecided[:100]))}.",
+            details={"content_ids": undecided[:100]},
         )
     sites = list(Site.objects.filter(pk__in=contents.values("site_id")).order_by("pk"))
     targets = {target_check(site=site, target=target) for site in sites}

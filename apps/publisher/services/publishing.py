@@ -124,6 +124,7 @@ def content_publish(
             )
             record.finished_at = timezone.now()
             record.save()
+            written.agreed()
             return _finished(record, finish)
     except (LeaseLost, JobCancelled, Busy, OperationalError, InterfaceError):
         raise  # open: another execution, or the next try, goes on with the record

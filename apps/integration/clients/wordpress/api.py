@@ -58,6 +58,14 @@ class WordPress:
     def get(self, path: str, **params) -> Any:
         return self.request("GET", path, params=params)
 
+    def listed(self, path: str, **params) -> tuple[list[dict], int | None]:
+        """The rows of a list page, and how many there are in all: None where a proxy took that away."""
+        rows, headers = self._retrying(False)(self._answer, "GET", path, params, {})
+        total = headers.get("X-WP-Total", "")
+        if not isinstance(rows, list):
+            raise WordPressError("rejected", f"{self.host} gave no list where one was asked for.")
+        return [row for row in rows if isinstance(row, dict)], int(total) if total.isdecimal() else None
+
     def post(self, path: str, data: Mapping, *, once: bool = False) -> Any:
         return self.request("POST", path, once=once, json=data)
 
@@ -78,15 +86,17 @@ class WordPress:
         self, method: str, path: str, *, params: Mapping | None = None, once: bool = False, **body
     ) -> Any:
         """`path` begins with a slash and is below the REST API's root."""
-        retrying = Retrying(
+        return self._retrying(once)(self._answer, method, path, dict(params or {}), body)[0]
+
+    def _retrying(self, once: bool) -> Retrying:
+        return Retrying(
             retry=retry_if_exception(lambda error: _worth_another_try(error, once)),
             stop=stop_after_attempt(self._attempts),
             wait=_wait,
             reraise=True,
         )
-        return retrying(self._send, method, path, dict(params or {}), body)
 
-    def _send(self, method: str, path: str, params: dict, body: dict) -> Any:
+    def _answer(self, method: str, path: str, params: dict, body: dict) -> tuple[Any, Mapping[str, str]]:
         url = self.root + path
         if "rest_route=" in self.root:  # the API without permalinks: its path is a parameter
             url, _, route = self.root.partition("?rest_route=")
@@ -100,7 +110,7 @@ class WordPress:
         data = json_of(response.text)
         if data is None:
             raise error_of_answer(response)
-        return data
+        return data, response.headers
 
 
 def _worth_another_try(error: BaseException, once: bool) -> bool:

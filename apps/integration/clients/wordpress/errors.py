@@ -46,6 +46,7 @@ ADVICE = {
     "app_passwords_off": "Serve the site over https, and allow application passwords in the security plug-in.",
     "capability": "Give this WordPress user the role Editor or Administrator.",
     "not_found": "It was deleted in WordPress.",
+    "too_long": "It is asked for in smaller parts.",
     "too_large": "Raise the upload limit of the site (upload_max_filesize, post_max_size).",
     "upload": "Look for a full disk, the upload limit, and the image library of PHP (GD or Imagick).",
     "rate_limited": "It is tried again later.",
@@ -100,6 +101,7 @@ def error_of_transport(error: OutboundError, host: str) -> WordPressError:
         "refused": "refused",
         "tls": "tls",
         "timeout": "timeout",
+        "too_large": "too_long",
     }.get(error.reason, "unreachable")
     return WordPressError(cause, str(error), permanent=error.permanent)
 

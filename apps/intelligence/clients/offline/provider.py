@@ -11,6 +11,7 @@ from .article import article
 from .ideas import cluster_names, ideas
 from .image_prompts import image_prompts
 from .long_article import frame, outline, section
+from .optimize import optimize
 from .picture import draw
 
 MODEL = "offline"
@@ -38,6 +39,8 @@ class OfflineProvider:
                 data = frame(inputs)
             case "image_prompts":
                 data = image_prompts(inputs)
+            case "optimize":
+                data = optimize(inputs)
             case function:
                 raise ProviderRefused(
                     f"The offline provider cannot do “{function}”. Set up an AI provider in the settings."

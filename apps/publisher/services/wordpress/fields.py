@@ -26,7 +26,9 @@ class Wanted:
         """Whether a post, as read, is this already; `meta`: its SEO fields too."""
         wanted_meta = self.fields.get("meta", {}) if meta else {}
         return all(stored.get("meta", {}).get(key) == value for key, value in wanted_meta.items()) and all(
-            _same(name, value, _raw(stored, name)) for name, value in self.fields.items() if name != "meta"
+            same_value(name, value, _raw(stored, name))
+            for name, value in self.fields.items()
+            if name != "meta"
         )
 
 
@@ -80,7 +82,8 @@ def _raw(stored: dict, name: str):
     return value.get("raw", "") if isinstance(value, dict) and "raw" in value else value
 
 
-def _same(name: str, sent, stored) -> bool:
+def same_value(name: str, sent, stored) -> bool:
+    """Whether what WordPress has of a field, raw, is what was sent."""
     if name == "slug":  # other scripts come back percent-encoded
         return unquote(sent) == unquote(stored or "")
     if isinstance(sent, str) and isinstance(stored, str):
@@ -93,7 +96,7 @@ def _same(name: str, sent, stored) -> bool:
 def _of(name: str, sent: str, stored: str | None) -> str:
     if sent and not stored:
         return "dropped"
-    return "kept" if _same(name, sent, stored or "") else "changed"
+    return "kept" if same_value(name, sent, stored or "") else "changed"
 
 
 def _html(html: str) -> str:

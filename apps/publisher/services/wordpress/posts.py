@@ -7,10 +7,15 @@ The way of a new one, each step of which may be the last that this process does:
 2. Its id is stored here. From now on there is nothing to look for.
 3. The draft gets all fields and is published by one update, which may be done twice.
 4. All fields are read back.
+
+One that is out is held first against what both sides last agreed on: what people changed in WordPress is not written
+over (`sync.agreement`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -19,10 +24,12 @@ from apps.core.locks import named_lock
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration
 from apps.integration.services.connections import integration_of, wordpress_of
+from apps.integration.services.sync.agreement import flat, post_agreed, post_of
 from apps.publisher.models import PublishingRecord, WordPressPost
 from apps.publisher.services.illustrated import html_illustrated
+from apps.publisher.services.wordpress.bringing import kind_of, post_bring
 from apps.publisher.services.wordpress.errors import TargetFailed
-from apps.publisher.services.wordpress.fields import Wanted, as_text, told
+from apps.publisher.services.wordpress.fields import Wanted, as_text, same_value, told
 from apps.publisher.services.wordpress.media import media_put, media_tidy
 from apps.publisher.services.wordpress.meta import meta_keys, meta_values
 from apps.publisher.services.wordpress.terms import terms_put
@@ -43,13 +50,15 @@ class Written:
     url: str
     published_at: datetime
     fields: dict[str, str] = field(default_factory=dict)
+    # Says, in the transaction that makes the article published, that both sides agree on it.
+    agreed: Callable[[], None] = lambda: None
 
 
 def post_write(*, content: Content, integration: SiteIntegration, again: bool) -> Written:
     """Makes or updates the post of an article and reads it back. `again`: it was begun before, and not ended.
 
-    May be done any number of times, also side by side. No transaction may be open. Raises TargetFailed, and Busy
-    when somebody else publishes the same article.
+    May be done any number of times, also side by side. No transaction may be open. Raises TargetFailed,
+    EditedOnBothSides, and Busy when somebody else publishes the same article.
     """
     images = {
         image.pk: image
@@ -66,7 +75,7 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
             if doubt or again:
                 WordPressPost.objects.filter(pk=post.pk).update(tidy_at=timezone.now() + LATE)
             wanted = _wanted(site, post, images, media, alt_kept)
-            stored = _brought(site, post, wanted)
+            synced, stored, sent = post_bring(site, integration, post, wanted)
     except WordPressError as error:
         raise TargetFailed.of(error) from error
     if stored["status"] != "publish":
@@ -75,7 +84,25 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
             f"the user {integration.username} the right to publish."
         )
     published_at = datetime.fromisoformat(stored["date_gmt"]).replace(tzinfo=UTC)
-    return Written(str(post.external_id), stored["link"], published_at, told(content, wanted, stored))
+    return Written(
+        external_id=str(post.external_id),
+        url=stored["link"],
+        published_at=published_at,
+        fields=told(content, wanted, stored),
+        agreed=partial(
+            post_agreed,
+            synced.pk,
+            content,
+            wanted=flat(wanted.fields),
+            sent=sent,
+            stored=stored,
+            same=same_value,
+            kind=kind_of(post),
+            images={
+                m.url: [pk, m.external_id] for pk, m in media.items() if m.url in wanted.fields["content"]
+            },
+        ),
+    )
 
 
 def post_tidy(post_id: int) -> int:
@@ -147,7 +174,7 @@ def _post(
         return row, None
     if row:  # deleted there for good
         row.delete()
-    moved = next((r for r in rows if _is_copy(site, r, content)), None)
+    moved = _theirs(site, integration, content) or next((r for r in rows if _is_copy(site, r, content)), None)
     kind = moved.post_type if moved else "pages" if content.content_type == "page" else "posts"
     lost, drafts = None, []
     if not moved:
@@ -183,6 +210,18 @@ def _post(
         site.delete(f"/wp/v2/{kind}/{found}")
     row.content = content
     return row, lost
+
+
+def _theirs(site: WordPress, integration: SiteIntegration, content: Content) -> WordPressPost | None:
+    """The post that an article came from; unsaved. One that was deleted for good is forgotten."""
+    synced = post_of(integration=integration, content=content)
+    if synced is None:
+        return None
+    row = WordPressPost(content=content, post_type=synced.post_type, external_id=synced.external_id)
+    if _read(site, row):
+        return row
+    synced.delete()
+    return None
 
 
 def _read(site: WordPress, row: WordPressPost) -> dict | None:
@@ -226,22 +265,3 @@ def _by_key(site: WordPress, kind: str, content: Content) -> list[dict]:
         _fields="id,status",
     )
     return sorted(found, key=lambda post: post["id"])
-
-
-def _brought(site: WordPress, post: WordPressPost, wanted: Wanted) -> dict:
-    """Brings the post to what is wanted and returns how it stands afterwards. What stands so already is not touched."""
-    stored = site.get(post.path, context="edit")
-    if wanted.stands(stored):
-        return stored
-    try:
-        site.post(post.path, wanted.fields)
-    except WordPressError as error:
-        # WordPress saves the post before it looks whether the SEO fields may be written, and a plug-in may spoil the
-        # answer to what was done: the post itself says what it is.
-        stored = site.get(post.path, context="edit")
-        if wanted.stands(stored, meta=False):
-            return stored
-        if "meta" not in wanted.fields or error.cause not in ("capability", "rejected"):
-            raise
-        site.post(post.path, {name: value for name, value in wanted.fields.items() if name != "meta"})
-    return site.get(post.path, context="edit")
