@@ -371,6 +371,11 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.billing.tasks.autopay_failed",
         "queue": "default",
     },
+    "linker.batch": {
+        "run": "apps.linker.tasks.run_batch",
+        "on_failed": "apps.linker.tasks.batch_failed",
+        "queue": "ai",
+    },
     "keywords.upload": {
         "run": "apps.planner.tasks.run_upload",
         "on_failed": "apps.planner.tasks.upload_failed",
@@ -524,6 +529,8 @@ AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
 
 # --- Articles -----------------------------------------------------------------------------------------------------
 CONTENT_VERSIONS_KEPT = env.int("CONTENT_VERSIONS_KEPT", 50)
+LINKER_MAX_LINKS = env.int("LINKER_MAX_LINKS", 5)
+LINKER_WORDS_PER_LINK = env.int("LINKER_WORDS_PER_LINK", 150)
 
 # --- WordPress ----------------------------------------------------------------------------------------------------
 # How long a site is left alone before it is asked by itself what has changed.

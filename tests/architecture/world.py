@@ -30,6 +30,7 @@ from apps.integration.models import (
     WebhookEvent,
 )
 from apps.intelligence.models import PromptVersion, ProviderSettings
+from apps.linker.models import Link, LinkPass
 from apps.notifications.models import Notification, NotificationPreference, WebhookDelivery, WebhookEndpoint
 from apps.optimizer.models import Optimization
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
@@ -187,6 +188,22 @@ def make_world(name: str) -> World:
         score_after=1,
     )
     add(Taxonomy, site=site, name=secret, key=secret, slug=secret, description=secret, external_id="7")
+    link_pass = add(LinkPass, site=site, content=content, reference=secret, hash_before="0", hash_after="1")
+    add(
+        Link,
+        site=site,
+        link_pass=link_pass,
+        content=content,
+        target=content,
+        url=f"https://{secret}.example.com/",
+        anchor=secret,
+        opening="<a>",
+        inner=secret,
+        offset=3,
+        keyword=secret,
+        reason="keyword",
+        score=1,
+    )
     add(WordPressPost, site=site, place=secret, content=content, post_type="posts", external_id=1)
     add(
         WordPressMedium,
@@ -208,7 +225,9 @@ def make_world(name: str) -> World:
         published_at=now,
         updated_at=now,
     )
-    endpoint = add(WebhookEndpoint, url=f"https://{secret}.example.com/", name=secret, secret=secret)
+    endpoint = add(
+        WebhookEndpoint, url=f"https://{secret}.example.com/", name=secret, secret="whsec_c2hvd24gb25jZQ=="
+    )
     add(
         WebhookDelivery,
         endpoint=endpoint,
