@@ -62,7 +62,9 @@ def test_a_stage_ends_with_its_share_and_the_run_pauses_at_its_limit(walker):
     assert_ledger_is_exact(walker.account)
 
 
-def test_short_of_credits_it_goes_on_by_itself_when_they_are_there(walker):
+def test_short_of_credits_it_goes_on_by_itself_when_they_are_there(walker, settings):
+    # One at a time: what others in hand give back may be enough for the one that was short.
+    settings.AI_CONCURRENCY = {**settings.AI_CONCURRENCY, "offline": 1}
     CreditBalance.objects.filter(account=walker.account).update(balance=20)
     CreditEntry.objects.filter(account=walker.account).update(amount=20, balance_after=20)
     run = work(run_start(site=walker.site))
@@ -143,8 +145,11 @@ def test_delays_batches_and_the_testing_model(walker, settings, monkeypatch):
     rows = {s.number: s for s in RunStage.objects.exclude(started_at=None)}
     assert rows[4].completed_at - rows[4].started_at >= timedelta(seconds=0.3)
     assert rows[2].started_at - rows[1].completed_at >= timedelta(seconds=0.15)
-    assert asked.count(("text", True, walker.site.pk)) == 3  # the three articles, and nothing else
-    assert ("text", False, walker.site.pk) in asked
+    # The articles, in as many questions as they take; the ideas, before them, of the other one.
+    site = walker.site.pk
+    which = [testing for kind, testing, site_id in asked if (kind, site_id) == ("text", site)]
+    assert which.count(True) >= 3 and which.count(False) >= RunItem.objects.filter(stage=2).count()
+    assert which == sorted(which)
 
 
 def test_an_automation_approves_what_the_rules_let_through_and_says_by_which(walker):
