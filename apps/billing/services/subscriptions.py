@@ -5,6 +5,7 @@ billed, and has PAYMENT_GRACE_DAYS to be paid; after them the account is on the 
 and one that staff gave, has no `paid_until` and does not end.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from apps.accounts.models import Plan, Subscription
+from apps.accounts.models import Account, Plan, Subscription
 from apps.accounts.services.limits import default_plan
 from apps.billing.models import CreditLot, Invoice, InvoiceLine, Payment
 from apps.billing.services.invoices import (
@@ -31,6 +32,7 @@ from apps.core.errors import Conflict, Invalid
 from apps.core.jobs import job_start
 from apps.notifications.services import notify
 
+log = logging.getLogger(__name__)
 REUSED_FOR = timedelta(hours=24)
 PLAN_LINES = (InvoiceLine.Kind.PLAN, InvoiceLine.Kind.UPGRADE)
 
@@ -59,7 +61,7 @@ def plan_quote(*, account_id: int, plan_id: int) -> Quote:
         raise Invalid("plan_id", "There is no plan with this id to choose.")
     current = active_subscription(account_id=account_id)
     paid_until = current.paid_until if current else None
-    if current and plan.pk == current.plan_id:
+    if current and plan.pk == current.plan_id and not _lapsed(current, now):
         return Quote(plan, now, True, Decimal(0), 0, None)
     if paid_until and paid_until > now and plan.currency == current.plan.currency:
         if plan.price <= current.plan.price:
@@ -71,6 +73,13 @@ def plan_quote(*, account_id: int, plan_id: int) -> Quote:
         return Quote(plan, now, True, Decimal(0), 0, None)
     item = Item(InvoiceLine.Kind.PLAN, f"Plan {plan.name}, the first month", plan.price, plan=plan)
     return Quote(plan, now, True, money(plan.price, plan.currency), plan.monthly_credits, item)
+
+
+def _lapsed(current: Subscription, now: datetime) -> bool:
+    """Its month is over, and the invoice for the next one was void: another plan was chosen, and not paid."""
+    if current.paid_until is None or current.paid_until > now:
+        return False
+    return not _unpaid(current.account_id).filter(lines__plan=current.plan_id).exists()
 
 
 def _upgrade(current: Subscription, plan: Plan, now: datetime) -> Quote:
@@ -167,11 +176,20 @@ def line_deliver(line: InvoiceLine) -> None:
     catch_up(balance_lock(account_id=line.account_id, now=now), now)
 
 
-def renewals_due(*, limit: int = 200) -> int:
-    """Bills the months that begin, moves to the plan that was chosen for them, ends what nobody paid."""
+def renewals_due() -> int:
+    """Bills the months that begin, moves to the plan that was chosen for them, ends what nobody paid.
+
+    All of them each time: those in grace come first, and must not keep the others from their turn. So must not one
+    that fails.
+    """
     due = Subscription.objects.filter(status=Subscription.Status.ACTIVE, paid_until__lte=timezone.now())
-    found = list(due.order_by("paid_until").values_list("account_id", "pk")[:limit])
-    return sum(_renew(account_id, pk) for account_id, pk in found)
+    done = 0
+    for account_id, pk in list(due.order_by("paid_until").values_list("account_id", "pk")):
+        try:
+            done += _renew(account_id, pk)
+        except Exception:
+            log.exception("the plan of account %s could not be renewed", account_id)
+    return done
 
 
 def _renew(account_id: int, subscription_id: int) -> bool:
@@ -181,16 +199,17 @@ def _renew(account_id: int, subscription_id: int) -> bool:
         if current is None or current.pk != subscription_id or current.paid_until > now:
             return False
         plan = current.next_plan or current.plan
+        if Account.objects.get(pk=account_id).status == Account.Status.CLOSED:
+            return _expire(current)
         if not plan.price:
             _begin(current, account_id, plan, anchor=current.paid_until, paid=False)
             _tell(account_id, "Your plan has changed", f"You are on the plan {plan.name} now.", "info")
             return True
         start, end = current.period_at(current.paid_until)
-        grace = start + timedelta(days=settings.PAYMENT_GRACE_DAYS)
         reference = f"renewal:{current.pk}:{start:%Y-%m-%d}"
         billed = Invoice.objects.filter(account_id=account_id, reference=reference).first()
         if billed is not None:
-            return now >= grace and not _transfers({billed.pk}).exists() and _expire(current)
+            return now >= billed.due_at and not _transfers({billed.pk}).exists() and _expire(current)
         _unpaid_void(account_id, keep=None, waiting=True)
         item = Item(
             InvoiceLine.Kind.PLAN,
@@ -203,11 +222,13 @@ def _renew(account_id: int, subscription_id: int) -> bool:
         invoice = invoice_draft(
             account_id=account_id, items=[item], currency=plan.currency, reference=reference
         )
-        invoice_finalise(invoice_locked(invoice_id=invoice.pk), due_at=max(grace, now))
+        # From the day of the bill: who is billed late has as many days to pay.
+        due = now + timedelta(days=settings.PAYMENT_GRACE_DAYS)
+        invoice = invoice_finalise(invoice_locked(invoice_id=invoice.pk), due_at=due)
         _tell(
             account_id,
             "Your plan is to be renewed",
-            f"Invoice {invoice.number} over {invoice.total} {invoice.currency} is to be paid by {grace:%Y-%m-%d}.",
+            f"Invoice {invoice.number} over {invoice.total} {invoice.currency} is to be paid by {due:%Y-%m-%d}.",
             "warning",
         )
         job_start(
