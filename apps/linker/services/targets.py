@@ -86,6 +86,10 @@ class Targets:
         return word_vectors(list(self.words))
 
     @cached_property
+    def units(self) -> np.ndarray:
+        return units(self.table)
+
+    @cached_property
     def vectors(self) -> np.ndarray:
         """A unit row for each target, of its title and keywords; what all of them have in common is taken out."""
         rows = self._means([telling(target) for target in self.rows])
