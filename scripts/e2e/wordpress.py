@@ -3,11 +3,13 @@
 import json
 import shutil
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from config.embedded.state import HOST, EmbeddedError, tail, write_private
+from scripts.plugin import pack
 
 from . import packages
 from .daemon import Daemon
@@ -46,6 +48,7 @@ def start(kept: Secrets) -> Secrets:
         shutil.rmtree(new, ignore_errors=True)
         shutil.copytree(program / "usr/share/wordpress", new)
         new.rename(_site())
+    install_plugins()
     _start_database()
     if not _web().pid():
         kept = with_free_ports(kept, "wordpress_port")
@@ -54,7 +57,7 @@ def start(kept: Secrets) -> Secrets:
 
 
 def wait(kept: Secrets) -> dict:
-    """Until it answers. Returns its address, users and application passwords."""
+    """Until it answers. Returns its address, users, application passwords and folder."""
     _database().wait(_socket().is_socket)
     file = _web().folder / "users.json"
     if not file.exists():
@@ -67,7 +70,7 @@ def wait(kept: Secrets) -> dict:
         PHP_CLI_SERVER_WORKERS=str(WORKERS),
     )
     _web().wait(lambda: _answers(kept))
-    return {"url": url(kept), "users": json.loads(file.read_text())}
+    return {"url": url(kept), "users": json.loads(file.read_text()), "folder": str(_site())}
 
 
 def stop() -> None:
@@ -153,7 +156,14 @@ def _configure(kept: Secrets) -> None:
         _site() / "wp-config.php",
         "\n".join(["<?php", *lines, "require_once ABSPATH . 'wp-settings.php';", ""]),
     )
-    shutil.copyfile(PHP / "loopback.php", _site() / "wp-content/mu-plugins/loopback.php")
+
+
+def install_plugins() -> None:
+    """Ours as it is packed, and what the tests break the site with."""
+    for name in ("loopback.php", "faults.php", "left.php"):
+        shutil.copyfile(PHP / name, _site() / "wp-content/mu-plugins" / name)
+    with tempfile.TemporaryDirectory() as packed:
+        shutil.unpack_archive(pack(Path(packed)), _site() / "wp-content/plugins")
 
 
 def _install(kept: Secrets) -> str:

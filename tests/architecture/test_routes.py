@@ -47,6 +47,7 @@ EXTRA = {
     "GET /api/v1/system/prompts/{}/versions/": "the history that `reset` goes back over",
     "GET /api/v1/system/settings/integrations/anthropic/": "a second provider of texts, set as OpenAI is",
     "PUT /api/v1/system/settings/integrations/anthropic/": "the same",
+    "GET /api/v1/publisher/calendar/": "the plan of a site: what is out, what is to come, what is free",
     "GET /api/v1/integration/conflicts/": "what was changed in WordPress and here, and waits for a choice",
     "GET /api/v1/integration/conflicts/{}/": "both texts, what they were before, and what they differ in",
     "POST /api/v1/integration/conflicts/{}/resolve/": "the choice",

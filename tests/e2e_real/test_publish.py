@@ -119,10 +119,10 @@ def test_connection(connected, wordpress):
     SiteIntegration.objects.update(app_password="wrong wrong wrong")
     answer = connected.client.post(f"/api/v1/integration/{connected.connection}/test_connection/")
     found = answer.json()["data"]
-    assert (found["connected"], found["cause"]) == (False, "not_logged_in"), found
+    assert (found["connected"], found["cause"]) == (False, "credentials"), found
     SiteIntegration.objects.update(username="nobody-at-all")
     found = connected.client.post(f"/api/v1/integration/{connected.connection}/test_connection/").json()
-    assert found["data"]["cause"] == "not_logged_in"
+    assert found["data"]["cause"] == "credentials"
     assert "application password" in SiteIntegration.objects.get().last_error
 
 

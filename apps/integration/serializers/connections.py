@@ -151,6 +151,22 @@ def _chosen(chosen: dict, known: tuple[str, ...]) -> dict:
     return chosen
 
 
+class CollectionSerializer(serializers.Serializer):
+    post_type = serializers.RegexField(
+        r"^[a-z0-9_-]+$",
+        max_length=20,
+        default="post",
+        help_text="WordPress's name: post, page, product, event …",
+    )
+    taxonomy = serializers.RegexField(
+        r"^[a-z0-9_-]+$",
+        max_length=32,
+        default="",
+        allow_blank=True,
+        help_text="Or this taxonomy alone: category …",
+    )
+
+
 class CheckSerializer(serializers.Serializer):
     name = serializers.CharField()
     ok = serializers.BooleanField()
@@ -164,6 +180,7 @@ class DiagnosisSerializer(serializers.Serializer):
     site_name = serializers.CharField()
     user = serializers.CharField()
     roles = serializers.ListField(child=serializers.CharField())
+    plugin_version = serializers.CharField(help_text="Of the companion plugin; empty: the site has none.")
     missing = serializers.ListField(
         child=serializers.CharField(), help_text="What this user may not do and can be done without."
     )

@@ -14,6 +14,7 @@ from apps.core.models import Job
 from apps.integration.services.connections import connected_sites
 from apps.integration.services.sync.agreement import conflicts_of
 from apps.publisher.models import PublishingRecord, Target, WordPressPost
+from apps.publisher.services.catching_up import late_held
 from apps.publisher.services.publishing import OPEN, PUBLISHABLE, target_check
 from apps.publisher.services.wordpress import TargetFailed, post_tidy
 from apps.writer.models import Content
@@ -107,6 +108,7 @@ def record_create(
 def publish_due(limit: int = 500) -> int:
     """Starts a job for each article whose time has come, and for each record that was forgotten. Returns how many.
 
+    What is late, after an outage, goes within the limits of its site; what is beyond them gets the next free slots.
     An article is taken by one caller, however many call: it is locked, and becomes `publishing` together with
     its record and its job, or not at all. Those of suspended accounts wait, as where publishing is switched off.
     """
@@ -120,8 +122,10 @@ def publish_due(limit: int = 500) -> int:
                 account__status=Account.Status.ACTIVE,
             )
             .exclude(account__disabled_modules__contains=["publisher"])
+            .select_related("site")
             .order_by("scheduled_publish_at", "pk")[:limit]
         )
+        due = late_held(due, now)
         connected = connected_sites({content.site_id for content in due})
         begun = [c.pk for c in due if _begin_due(c, is_connected=c.site_id in connected)]
         Content.objects.filter(pk__in=begun).update(site_status=Content.SiteStatus.PUBLISHING)

@@ -102,6 +102,9 @@ def post_decide(
             if name in ("title", "content", "excerpt"):
                 found.both.append(ours)
             continue
+        if name.startswith("meta:") and name not in synced.theirs and not now:
+            found.send.append(name)  # an SEO plug-in that came later: there is nothing of theirs to lose
+            continue
         if not _changed_here(synced, content, name, ours, value):
             continue
         there = digest(now) != synced.theirs.get(name, digest(type(now)()))

@@ -19,12 +19,12 @@ from apps.publisher.services.wordpress.fields import Wanted, same_value
 
 
 def post_bring(
-    site: WordPress, integration: SiteIntegration, post: WordPressPost, wanted: Wanted
+    site: WordPress, integration: SiteIntegration, post: WordPressPost, wanted: Wanted, kind: PostType
 ) -> tuple[SyncedPost, dict, list[str]]:
     """Brings the post to what is wanted. Returns what is known of it, how it stands afterwards, and the fields that
     were sent. What stands so already is not touched. Raises WordPressError, EditedOnBothSides, and TargetFailed for one
     that was taken off the site."""
-    stored, kind, fields = site.get(post.path, context="edit"), kind_of(post), flat(wanted.fields)
+    stored, fields = site.get(post.path, context="edit"), flat(wanted.fields)
     synced = post_bound(
         integration=integration,
         content=post.content,
@@ -65,8 +65,3 @@ def _chosen(wanted: Wanted, decision: Decision) -> Wanted:
     if meta := {key: value for key, value in meta.items() if f"meta:{key}" in decision.send}:
         fields["meta"] = meta
     return replace(wanted, fields=fields)
-
-
-def kind_of(post: WordPressPost) -> PostType:
-    terms = {"categories": "categories", "tags": "tags"} if post.post_type == "posts" else {}
-    return PostType(post.post_type, post.post_type, terms=terms)
