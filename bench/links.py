@@ -60,7 +60,10 @@ def main() -> None:
     from apps.writer.models import Content
 
     keywords = subjects(PAGES)
-    rows = [(n, f"All about {k}", k, [], f"https://example.com/{n}/", "") for n, k in enumerate(keywords, 1)]
+    rows = [
+        (n, f"All about {k}", f"p-{n}", k, [], f"https://example.com/{n}/", "")
+        for n, k in enumerate(keywords, 1)
+    ]
     texts = [
         Content(
             pk=10**6 + n,
