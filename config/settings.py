@@ -514,6 +514,8 @@ ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", "")
 ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", "")
 AI_TEXT_MODEL = env.str("AI_TEXT_MODEL", "")
 AI_IMAGE_MODEL = env.str("AI_IMAGE_MODEL", "")
+# What clustering knows of the meaning of keywords: static, or minilm (see requirements/minilm.in).
+CLUSTERING_TIER = env.str("CLUSTERING_TIER", "static")
 # Calls at a time to one provider, over all processes.
 AI_CONCURRENCY = {
     "openai": env.int("AI_CONCURRENCY_OPENAI", 16),
