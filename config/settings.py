@@ -341,6 +341,11 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.notifications.tasks.digest_failed",
         "queue": "default",
     },
+    "notifications.webhook": {
+        "run": "apps.notifications.tasks.run_webhook",
+        "on_failed": "apps.notifications.tasks.webhook_failed",
+        "queue": "sync",
+    },
     "notifications.site_setup": {
         "run": "apps.notifications.tasks.run_site_setup",
         "on_failed": "apps.notifications.tasks.site_setup_failed",
