@@ -15,7 +15,7 @@ from apps.core.errors import AppError
 from apps.planner.clustering import TierMissing, cluster_keywords, join_keywords, tier_of
 from apps.planner.models import Cluster, Keyword
 from apps.planner.services.cluster_groups import Group, groups_shown, groups_store
-from apps.planner.services.naming import names_of
+from apps.planner.services.naming import BATCH, names_of
 
 Progress = Callable[[int, int, str], None]
 
@@ -74,6 +74,7 @@ def clusters_build(
     polish_names: bool = False,
     limit: int = 0,
     testing: bool = False,
+    naming_batch: int = BATCH,
     user_id: int | None = None,
     run_id: int | None = None,
     progress: Progress | None = None,
@@ -110,6 +111,7 @@ def clusters_build(
                 account_id=account_id,
                 site_id=site_id,
                 testing=testing,
+                batch_size=naming_batch,
                 groups=[group for group in groups if group.samples],
             )
         if progress:
