@@ -48,7 +48,7 @@ def staged(
     number of rows read, outside any transaction of ours: a file may take minutes, and whoever listens may write to
     the database. Raises UnreadableKeywordFile when the file breaks off.
     """
-    taken, refused = 0, []
+    taken, refused, number = 0, [], 0
     with connection.cursor() as cursor:
         cursor.execute(DROP)
         cursor.execute(STAGE)
@@ -69,6 +69,8 @@ def staged(
                     if progress:
                         progress(number)
             taken += _copy(cursor, batch)
+            if progress and number % BATCH:
+                progress(number)
             cursor.execute("ANALYZE incoming")
             yield taken, refused
         finally:
