@@ -7,7 +7,7 @@ dropped at the end:
 
   add     keywords_add: plan limit, what is there already, other sectors, credits; raw: one INSERT … SELECT
   status  move_to of the ids: by rule; raw: one UPDATE
-  delete  keywords_delete: the links of ideas and tasks, places of the plan; raw: one DELETE
+  delete  own_ids and keywords_delete: whose they are, the links of ideas and tasks, places of the plan; raw: one DELETE
 
 `ratio <name>` is the time of ours over that of raw SQL: the median of the rounds' ratios. `loop` is what a loop over
 the keywords takes: one round, a fiftieth of them, times fifty.
@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 ROWS = int(os.environ.get("ROWS", 10_000))
 ROUNDS = max(9, int(os.environ.get("ROUNDS", 11)))
@@ -65,11 +66,17 @@ def variants(ids_of: dict) -> dict[str, dict[str, Callable[[], int]]]:
     from django.db import connection, transaction
     from django.utils import timezone
 
+    from apps.core.tenancy import Tenant
     from apps.planner.models import Keyword
     from apps.planner.services.keywords import keywords_delete
     from apps.planner.services.library import keywords_add
+    from apps.planner.views.keywords import KeywordViewSet
 
     account_id, site_id, sector_id, seeds = ids_of.values()
+    view = KeywordViewSet()
+    view.request = SimpleNamespace(
+        tenant=Tenant(account_id=account_id, account_status="active", role="owner")
+    )
     mine = Keyword.objects.filter(account_id=account_id)
 
     def raw(statement: str, *params) -> int:
@@ -126,7 +133,7 @@ def variants(ids_of: dict) -> dict[str, dict[str, Callable[[], int]]]:
         },
         "delete": {
             "before": added,
-            "ours": lambda there: keywords_delete(account_id=account_id, ids=there),
+            "ours": lambda there: keywords_delete(account_id=account_id, ids=view.own_ids("ids", there)),
             "raw": lambda there: raw(
                 "DELETE FROM planner_keyword WHERE account_id = %s AND id = ANY(%s)", account_id, there
             ),
