@@ -5,7 +5,7 @@ ARGS ?=
 # Compiled once, not at each start of each process, whatever the caller's shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run stop test check e2e soak-kill soak-ledger soak-crawl clean
+.PHONY: help setup run stop test check e2e soak-kill soak-sync soak-edits soak-ledger soak-crawl soak-publish plugin clean
 help:
 	@echo "make run        the product on http://127.0.0.1:8000/ (PORT=… for another port)"
 	@echo "make stop       stop it, and the embedded servers"
@@ -13,8 +13,12 @@ help:
 	@echo "make check      lint, formatting, imports, migrations, schema, settings"
 	@echo "make e2e        the tests with a real WordPress, RabbitMQ and model server"
 	@echo "make soak-kill  kills processes at random while a run publishes (KILLS=200)"
+	@echo "make soak-sync  the first sync of a large WordPress, killed half way (POSTS=5000)"
+	@echo "make soak-edits edits in WordPress and here at random, of which none is lost (EDITS=500)"
 	@echo "make soak-ledger random operations on credits by 8 threads (OPERATIONS=10000)"
 	@echo "make soak-crawl  two workers, of which one is killed, crawl a shop (PRODUCTS=2000)"
+	@echo "make soak-publish publishes through a proxy that breaks answers, while workers are killed (ARTICLES=1000)"
+	@echo "make plugin     packs the WordPress plugin into dist/"
 	@echo "make bench-NAME a benchmark of bench/"
 	@echo "make clean      remove what can be made again; the data in .data stays"
 
@@ -42,11 +46,26 @@ soak-kill:
 	@$(PYTHON) scripts/setup.py e2e.txt
 	@KILLS=$(or $(KILLS),200) $(BIN)/pytest tests/e2e_real/test_kill.py $(ARGS)
 
+soak-sync:
+	@$(PYTHON) scripts/setup.py e2e.txt
+	@POSTS=$(or $(POSTS),5000) $(BIN)/pytest tests/e2e_real/test_sync.py -k large $(ARGS)
+
+soak-edits:
+	@$(PYTHON) scripts/setup.py e2e.txt
+	@EDITS=$(or $(EDITS),500) $(BIN)/pytest tests/e2e_real/test_sync.py -k edit $(ARGS)
+
 soak-ledger: setup
 	@OPERATIONS=$(or $(OPERATIONS),10000) $(BIN)/pytest tests/billing/test_ledger_property.py $(ARGS)
 
 soak-crawl: setup
 	@PRODUCTS=$(or $(PRODUCTS),2000) $(BIN)/pytest tests/parsing/test_worker.py $(ARGS)
+
+soak-publish:
+	@$(PYTHON) scripts/setup.py e2e.txt
+	@ARTICLES=$(or $(ARTICLES),1000) $(BIN)/pytest tests/e2e_real/test_soak_publish.py $(ARGS)
+
+plugin:
+	@$(PYTHON) -m scripts.plugin
 
 bench-%:
 	@$(PYTHON) scripts/setup.py bench.txt
@@ -54,5 +73,5 @@ bench-%:
 
 clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.serve stop; $(BIN)/python -m scripts.e2e stop; fi
-	@rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf dist .venv .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

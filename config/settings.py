@@ -296,6 +296,8 @@ SPECTACULAR_SETTINGS = {
         "SiteStatus": "apps.writer.models.Content.SiteStatus",
         "ImageStatus": "apps.writer.models.Image.Status",
         "ImageKind": "apps.writer.models.Image.Kind",
+        "OptimizationStatus": "apps.optimizer.models.Optimization.Status",
+        "CheckStatus": "apps.optimizer.scoring.STATUSES",
         "PublishingStatus": "apps.publisher.models.PublishingRecord.Status",
         "SourceType": "apps.parsing.models.Source.Type",
         "SourceStrategy": "apps.parsing.models.Source.Strategy",
@@ -354,10 +356,20 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.billing.tasks.stripe_event_failed",
         "queue": "default",
     },
+    "billing.paper": {
+        "run": "apps.billing.tasks.run_paper",
+        "on_failed": "apps.billing.tasks.paper_failed",
+        "queue": "default",
+    },
     "billing.autopay": {
         "run": "apps.billing.tasks.run_autopay",
         "on_failed": "apps.billing.tasks.autopay_failed",
         "queue": "default",
+    },
+    "linker.batch": {
+        "run": "apps.linker.tasks.run_batch",
+        "on_failed": "apps.linker.tasks.batch_failed",
+        "queue": "ai",
     },
     "keywords.upload": {
         "run": "apps.planner.tasks.run_upload",
@@ -379,6 +391,16 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.writer.tasks.generate_content_failed",
         "queue": "ai",
     },
+    "content.optimize": {
+        "run": "apps.optimizer.tasks.run_optimize",
+        "on_failed": "apps.optimizer.tasks.optimize_failed",
+        "queue": "ai",
+    },
+    "content.batch_optimize": {
+        "run": "apps.optimizer.tasks.run_batch_optimize",
+        "on_failed": "apps.optimizer.tasks.optimize_failed",
+        "queue": "ai",
+    },
     "content.links": {
         "run": "apps.writer.tasks.run_check_links",
         "on_failed": "apps.writer.tasks.check_links_failed",
@@ -393,6 +415,16 @@ JOB_KINDS: dict[str, dict] = {
         "run": "apps.writer.tasks.run_regenerate_image",
         "on_failed": "apps.writer.tasks.regenerate_image_failed",
         "queue": "images",
+    },
+    "integration.sync": {
+        "run": "apps.integration.tasks.run_sync",
+        "on_failed": "apps.integration.tasks.run_sync_failed",
+        "queue": "sync",
+    },
+    "integration.webhook": {
+        "run": "apps.integration.tasks.run_webhook",
+        "on_failed": "apps.integration.tasks.run_webhook_failed",
+        "queue": "sync",
     },
     "content.publish": {
         "run": "apps.publisher.tasks.run_publish",
@@ -471,6 +503,8 @@ CELERY_BEAT_SCHEDULE = {
     "parsing-sweep": {"task": "apps.parsing.tasks.sweep_runs", "schedule": PARSING_SWEEP_SECONDS},
     "publish-due": {"task": "apps.publisher.tasks.publish_due", "schedule": 20.0},
     "publish-tidy": {"task": "apps.publisher.tasks.tidy_posts", "schedule": 300.0},
+    "sync-due": {"task": "apps.integration.tasks.start_due_syncs", "schedule": 300.0},
+    "sync-forget": {"task": "apps.integration.tasks.forget_syncs", "schedule": crontab(minute=7, hour=4)},
 }
 
 # --- AI -----------------------------------------------------------------------------------------------------------
@@ -490,6 +524,12 @@ AI_TIMEOUT_SECONDS = env.float("AI_TIMEOUT_SECONDS", 120)
 
 # --- Articles -----------------------------------------------------------------------------------------------------
 CONTENT_VERSIONS_KEPT = env.int("CONTENT_VERSIONS_KEPT", 50)
+LINKER_MAX_LINKS = env.int("LINKER_MAX_LINKS", 5)
+LINKER_WORDS_PER_LINK = env.int("LINKER_WORDS_PER_LINK", 150)
+
+# --- WordPress ----------------------------------------------------------------------------------------------------
+# How long a site is left alone before it is asked by itself what has changed.
+WORDPRESS_SYNC_HOURS = env.float("WORDPRESS_SYNC_HOURS", 6)
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
 LOGGING = {
@@ -504,6 +544,7 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "ERROR"},
     },

@@ -20,7 +20,9 @@ api = [
     path("billing/", include("apps.billing.urls")),
     path("integration/", include("apps.integration.urls")),
     path("keywords-library/", include("apps.planner.library_urls")),
+    path("linker/", include("apps.linker.urls")),
     path("notifications/", include("apps.notifications.urls")),
+    path("optimizer/", include("apps.optimizer.urls")),
     # Before planner's own, whose router would take them for an idea's id: tasks are the writer's.
     path("planner/", include("apps.writer.planner_urls")),
     path("planner/", include("apps.planner.urls")),

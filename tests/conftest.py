@@ -6,6 +6,7 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 from django.conf import settings as django_settings
+from django.db.backends.postgresql.operations import DatabaseOperations
 from rest_framework.test import APIClient
 
 from apps.accounts.models import Account, Sector, Site, User
@@ -20,7 +21,15 @@ def pytest_configure(config):
     A test is one transaction, in which it may take its time.
     """
     django_settings.DATABASES["default"]["OPTIONS"].pop("options", None)
+    DatabaseOperations.sql_flush = _sql_flush
     app.conf.broker_url = f"{app.conf.broker_url.rsplit('/', 1)[0]}/9"
+
+
+def _sql_flush(self, style, tables, *, reset_sequences=False, allow_cascade=False) -> list[str]:
+    """To truncate a hundred tables and their indexes takes a second, to delete from those that hold a few rows none."""
+    names = ", ".join(f"'{name}'" for name in tables)
+    loop = f"FOREACH name IN ARRAY ARRAY[{names}] LOOP EXECUTE format('DELETE FROM %I', name); END LOOP"
+    return [f"DO $$ DECLARE name text; BEGIN SET CONSTRAINTS ALL DEFERRED; {loop}; END $$"] if tables else []
 
 
 def pytest_ignore_collect(collection_path, config):

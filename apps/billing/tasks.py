@@ -4,6 +4,7 @@ from celery import shared_task
 
 from apps.billing.services import ledger, subscriptions
 from apps.billing.services import stripe as by_stripe
+from apps.billing.services.papers import paper_send
 from apps.core.jobs import JobRun
 from apps.core.queues import Queue
 
@@ -41,6 +42,15 @@ def run_stripe_event(run: JobRun) -> None:
 def stripe_event_failed(run: JobRun) -> None:
     """The event is kept; its payment stays as it was until the next event, or until staff look at it."""
     log.error("the Stripe event %s could not be handled: %s", run.payload["event_id"], run.job.error)
+
+
+def run_paper(run: JobRun) -> dict:
+    """A worker that dies after the mail server took it sends it once more."""
+    return {"sent": paper_send(account_id=run.account_id, **run.payload)}
+
+
+def paper_failed(run: JobRun) -> None:
+    log.error("invoice %s was not mailed: %s", run.payload["invoice_id"], run.job.error)
 
 
 def run_autopay(run: JobRun) -> dict:

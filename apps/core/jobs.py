@@ -238,10 +238,14 @@ def execute(job_id: uuid.UUID | str) -> None:
             retry(run, "An internal error; trying again.", None)
 
 
+def retry_delay(attempts: int, retry_after: float | None) -> float:
+    """Seconds until the next try after so many. A Retry-After of nothing must not use up the attempts in a minute."""
+    return max(retry_after or 0, min(300, 2**attempts))
+
+
 def retry(run: JobRun, message: str, retry_after: float | None) -> None:
     """Puts the job back for a later try."""
-    # A Retry-After of nothing must not use up the attempts in a minute.
-    delay = max(retry_after or 0, min(300, 2**run.job.attempts))
+    delay = retry_delay(run.job.attempts, retry_after)
     run._mine().update(
         state=Job.State.PENDING,
         run_after=timezone.now() + timedelta(seconds=delay),

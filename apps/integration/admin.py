@@ -6,7 +6,16 @@ from unfold.admin import ModelAdmin
 
 from apps.core.errors import first_sentence
 from apps.integration.config_serializers import DaysField
-from apps.integration.models import STAGES, DefaultSettings, SiteIntegration, SiteSettings
+from apps.integration.models import (
+    STAGES,
+    DefaultSettings,
+    SiteIntegration,
+    SiteSettings,
+    SiteStructure,
+    SyncedPost,
+    SyncRun,
+    WebhookEvent,
+)
 from apps.integration.serializers.settings import DefaultStageSerializer, SlotsField
 
 
@@ -83,3 +92,54 @@ class SiteIntegrationAdmin(ModelAdmin):
 
     def has_add_permission(self, request) -> bool:
         return False  # the password is the customer's to enter
+
+
+class ShownAdmin(ModelAdmin):
+    """What syncs wrote, to be looked at."""
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(SiteStructure)
+class SiteStructureAdmin(ShownAdmin):
+    list_display = ["integration", "account", "fetched_at"]
+    search_fields = ["integration__base_url", "account__name"]
+    list_select_related = ["integration", "account"]
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(ShownAdmin):
+    list_display = ["integration", "direction", "state", "is_deep", "counts", "started_at", "finished_at"]
+    list_filter = ["state", "direction", "is_deep", "by_person"]
+    search_fields = ["integration__base_url", "site__name", "account__name", "error"]
+    list_select_related = ["integration"]
+    date_hierarchy = "started_at"
+
+
+@admin.register(SyncedPost)
+class SyncedPostAdmin(ShownAdmin):
+    list_display = [
+        "external_id",
+        "post_type",
+        "site",
+        "content",
+        "remote_status",
+        "agreed_at",
+        "conflict_at",
+    ]
+    list_filter = ["post_type", "remote_status", "is_lossy", ("conflict_at", admin.EmptyFieldListFilter)]
+    search_fields = ["external_id", "url", "content__title", "site__name"]
+    list_select_related = ["site", "content"]
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(ShownAdmin):
+    list_display = ["event", "post_id", "integration", "state", "is_signed", "occurred_at", "received_at"]
+    list_filter = ["state", "is_signed", "event"]
+    search_fields = ["event_id", "post_id", "integration__base_url", "account__name"]
+    list_select_related = ["integration"]
+    date_hierarchy = "received_at"

@@ -20,6 +20,7 @@ from apps.intelligence.function import (
     record,
     text,
 )
+from apps.intelligence.optimizing import OPTIMIZE
 from apps.intelligence.text import shorten, slug
 from apps.intelligence.writing import WRITING
 
@@ -88,6 +89,7 @@ FUNCTIONS: Mapping[str, Function] = {
             needed=("cluster", "count"),
         ),
         *WRITING,
+        OPTIMIZE,
         Function(
             name="image_prompts",
             prompt_type="image_prompt",
@@ -106,6 +108,24 @@ FUNCTIONS: Mapping[str, Function] = {
             variables=("title", "headings", "primary_keyword", "style", "count"),
             max_tokens=4096,
             needed=("title", "count"),
+        ),
+        Function(
+            name="linking",
+            prompt_type="linking",
+            system="You are an editor. You choose which links between the pages of one site help a reader.",
+            template=(
+                "Links that the article “{title}” could have to other pages of its site. Each has its id, the words "
+                "that would become the link, the sentence they stand in, and the title of the page that it leads "
+                "to:\n\n{candidates}\n\n"
+                "Choose at most {count}, the most helpful first: those whose words promise what the page holds, where "
+                "a reader would want to go on there. At most one a page. None is better than one that misleads. Answer "
+                "with their ids."
+            ),
+            schema=record(links=array(record(id={"type": "integer"}))),
+            variables=("title", "candidates", "count"),
+            max_tokens=1024,
+            temperature=0.2,
+            needed=("candidates", "count"),
         ),
     )
 }

@@ -1,6 +1,8 @@
+from collections.abc import Callable
+
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -18,6 +20,8 @@ from apps.core.admin import ReadOnly
 from apps.core.csv_admin import csv_download
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile, keyword_key, keyword_text
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword, LibraryImport, SeedKeyword
+from apps.planner.services.cluster_edits import clusters_delete
+from apps.planner.services.ideas import ideas_delete
 from apps.planner.services.keywords import keywords_delete
 from apps.planner.services.library import keywords_import
 from apps.planner.services.library_imports import library_import_send, library_import_start
@@ -189,8 +193,21 @@ class MadeByAccounts(ModelAdmin):
     raw_id_fields = ["account", "site", "sector"]
     readonly_fields = ["account", "site", "created_at", "updated_at"]
 
+    # What deletes rows of an account together with what hangs on them.
+    delete_rows: Callable[..., int]
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        self.delete_rows(account_id=obj.account_id, ids=[obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        by_account: dict[int, list[int]] = {}
+        for account_id, pk in queryset.values_list("account_id", "pk"):
+            by_account.setdefault(account_id, []).append(pk)
+        for account_id, ids in by_account.items():
+            self.delete_rows(account_id=account_id, ids=ids)
 
 
 @admin.register(Keyword)
@@ -209,21 +226,24 @@ class KeywordAdmin(MadeByAccounts):
         "industry_sector",
     ]
 
-    def delete_model(self, request: HttpRequest, obj: Keyword) -> None:
-        keywords_delete(account_id=obj.account_id, ids=[obj.pk])
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
-        by_account: dict[int, list[int]] = {}
-        for account_id, pk in queryset.values_list("account_id", "pk"):
-            by_account.setdefault(account_id, []).append(pk)
-        for account_id, ids in by_account.items():
-            keywords_delete(account_id=account_id, ids=ids)
+    delete_rows = staticmethod(keywords_delete)
 
 
 @admin.register(Cluster)
 class ClusterAdmin(MadeByAccounts):
-    list_display = ["name", "account", "site", "parent", "is_hub", "is_locked", "status", "created_at"]
-    list_filter = ["status", "is_hub", "is_locked"]
+    delete_rows = staticmethod(clusters_delete)
+    list_display = [
+        "name",
+        "account",
+        "site",
+        "parent",
+        "is_hub",
+        "is_locked",
+        "is_edited",
+        "status",
+        "created_at",
+    ]
+    list_filter = ["status", "is_hub", "is_locked", "is_edited"]
     list_select_related = ["account", "site", "parent"]
     search_fields = ["name", "account__name", "site__domain"]
     raw_id_fields = ["sector", "parent"]
@@ -231,6 +251,7 @@ class ClusterAdmin(MadeByAccounts):
 
 @admin.register(ContentIdea)
 class ContentIdeaAdmin(MadeByAccounts):
+    delete_rows = staticmethod(ideas_delete)
     list_display = [
         "title",
         "account",

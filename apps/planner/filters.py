@@ -156,7 +156,7 @@ class ClusterFilterSet(SiteFilterSet):
 
     class Meta:
         model = Cluster
-        fields = ["is_hub", "is_locked"]
+        fields = ["is_hub", "is_locked", "is_edited"]
 
 
 class IdeaFilterSet(SiteFilterSet):
@@ -166,6 +166,11 @@ class IdeaFilterSet(SiteFilterSet):
     content_type = ChoicesFilter(choices=ContentType.choices)
     structure = ChoicesFilter(choices=Structure.choices)
     intent = ChoicesFilter(choices=Intent.choices)
+    keyword_id = IdFilter(field_name="keywords")
+    word_count_min = WholeFilter(field_name="word_count", lookup_expr="gte")
+    word_count_max = WholeFilter(field_name="word_count", lookup_expr="lte")
+    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = ContentIdea

@@ -15,10 +15,12 @@ from apps.intelligence.services.side_by_side import still_wanted, work_side_by_s
 from apps.notifications.services import notify
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile
 from apps.planner.models import ContentIdea
-from apps.planner.services.clusters import clusters_build
+from apps.planner.services.clusters import clusters_build, clusters_preview
 from apps.planner.services.ideas import ideas_generate
 from apps.planner.services.keywords import keywords_upload
 from apps.planner.services.library_imports import library_import_run
+
+SKIPPED_SHOWN = 500
 
 
 @shared_task(name="apps.planner.tasks.import_library", queue=Queue.DEFAULT, acks_late=True, time_limit=3600)
@@ -66,30 +68,28 @@ def upload_failed(run: JobRun) -> None:
 
 
 def run_auto_cluster(run: JobRun) -> None:
-    asked = run.payload
+    asked = dict(run.payload)
+    preview = asked.pop("preview", False)
+    common = {"account_id": run.account_id, "progress": run.progress, **asked}
+    if preview:
+        del common["polish_names"]
+        run.finish(clusters_preview(**common))
+        return
 
     def finish(result: dict) -> None:
         run.finish(result)
+        total, alone = result["clustered"] + result["unclustered"], result["unclustered"]
         _tell(
             run,
             "ai_cluster_complete",
             "Keywords clustered",
-            f"{result['clustered'] + result['unclustered']:,} keywords are in {result['clusters']:,} clusters now.",
+            f"{total:,} keywords are in {result['clusters']:,} clusters now"
+            + (f", {alone:,} of them by themselves." if alone else "."),
             action=("View clusters", "/planner/clusters"),
             metadata=result,
         )
 
-    clusters_build(
-        account_id=run.account_id,
-        site_id=asked["site_id"],
-        sector_id=asked["sector_id"],
-        keyword_ids=asked["keyword_ids"],
-        granularity=asked["granularity"],
-        reference=f"job:{run.job.pk}",
-        user_id=run.user_id,
-        progress=run.progress,
-        finish=finish,
-    )
+    clusters_build(reference=f"job:{run.job.pk}", user_id=run.user_id, finish=finish, **common)
 
 
 def auto_cluster_failed(run: JobRun) -> None:
@@ -110,10 +110,13 @@ def run_generate_ideas(run: JobRun) -> None:
         raise next(iter(failed.values()))
     made = sum(len(result["idea_ids"]) for result in done.values())
     credits = sum(result["credits"] for result in done.values())
+    skipped = [item for pk in ids if pk in done for item in done[pk]["skipped"]]
     result = {
         "ideas": made,
         "clusters": len(ids) - len(failed),
         "credits": credits,
+        "skipped": skipped[:SKIPPED_SHOWN],
+        "skipped_count": len(skipped),
         "failed": [{"cluster_id": pk, "error": failed[pk].message} for pk in sorted(failed)],
     }
     with transaction.atomic():
@@ -123,10 +126,11 @@ def run_generate_ideas(run: JobRun) -> None:
             "ai_ideas_complete",
             "Ideas generated",
             f"{made:,} ideas were made of {result['clusters']:,} clusters."
+            + (f" {len(skipped):,} were left out: the site has their topics already." if skipped else "")
             + (f" {len(failed):,} clusters failed: {result['failed'][0]['error']}" if failed else ""),
             severity="warning" if failed else "success",
             action=("View ideas", "/planner/ideas"),
-            metadata={"count": made, "credits": credits, "failed": len(failed)},
+            metadata={"count": made, "credits": credits, "skipped": len(skipped), "failed": len(failed)},
         )
 
 
@@ -142,6 +146,7 @@ def _ideas_of(run: JobRun, cluster_id: int) -> dict:
             cluster_id=cluster_id,
             reference=reference,
             count=run.payload["count"],
+            allow_duplicate=run.payload.get("allow_duplicate", False),
             user_id=run.user_id,
             finish=lambda _: still_wanted(run),
         )
@@ -149,6 +154,7 @@ def _ideas_of(run: JobRun, cluster_id: int) -> dict:
         ideas = ContentIdea.objects.filter(cluster_id=cluster_id, created_at__gte=run.job.created_at)
         return {
             "idea_ids": list(ideas.values_list("pk", flat=True)),
+            "skipped": [],  # told by the execution that was cut off
             "credits": credits_settle(account_id=run.account_id, reference=reference, used=0),
         }
 

@@ -17,7 +17,17 @@ class ReadOnlyAdmin(ModelAdmin):
 
 @admin.register(PublishingRecord)
 class PublishingRecordAdmin(ReadOnlyAdmin):
-    list_display = ["id", "content", "site", "target", "status", "attempts", "created_at", "finished_at"]
+    list_display = [
+        "id",
+        "content",
+        "site",
+        "target",
+        "status",
+        "attempts",
+        "next_try_at",
+        "created_at",
+        "finished_at",
+    ]
     list_filter = ["status", "target"]
     list_select_related = ["content", "site"]
     search_fields = ["content__title", "site__name", "external_url", "reference"]

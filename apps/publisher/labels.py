@@ -1,7 +1,6 @@
 """The few words that a hosted site says itself, in its own language; English where we do not have it."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime, tzinfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
@@ -51,6 +50,6 @@ def labels_of(locale: Locale) -> dict[str, str]:
     return dict(zip(_NAMES, _WORDS.get(locale.language, _WORDS["en"]), strict=True))
 
 
-def long_date(moment: datetime, zone: ZoneInfo, locale: Locale) -> str:
+def long_date(moment: datetime, zone: tzinfo, locale: Locale) -> str:
     """The day of `moment` in the site's time and language."""
     return format_date(moment.astimezone(zone).date(), format="long", locale=locale)

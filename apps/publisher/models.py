@@ -40,6 +40,9 @@ class PublishingRecord(TenantModel):
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     touched_at = models.DateTimeField(default=timezone.now, help_text="Somebody worked on it last.")
+    next_try_at = models.DateTimeField(
+        null=True, help_text="When it is tried again; empty when nothing is to come."
+    )
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -63,14 +66,10 @@ class PublishingRecord(TenantModel):
 class WordPressPost(TenantModel):
     """The post that an article is at a WordPress: the only one, by both unique keys. It outlives the connection."""
 
-    class PostType(models.TextChoices):
-        POSTS = "posts"
-        PAGES = "pages"
-
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="wordpress_posts")
     place = models.CharField(max_length=300, help_text="Which WordPress: host and path.")
     content = models.ForeignKey(Content, on_delete=models.CASCADE, related_name="wordpress_posts")
-    post_type = models.CharField(max_length=5, choices=PostType)
+    post_type = models.CharField(max_length=60, help_text="As the REST API calls it: posts, pages, product …")
     external_id = models.PositiveBigIntegerField()
     tidy_at = models.DateTimeField(
         null=True, help_text="An answer was lost: look then whether a second draft came late."

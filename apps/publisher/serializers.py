@@ -17,15 +17,25 @@ class PublishSerializer(serializers.Serializer):
     )
 
 
+class ToWordPressSerializer(serializers.Serializer):
+    integration_id = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        help_text="The connection of the content's site; else that one.",
+    )
+
+
 class RecordSerializer(TenantSerializer):
     external_url = serializers.CharField(read_only=True)
     target = serializers.ChoiceField(Target.choices, required=False, help_text="Else the site's own target.")
 
     class Meta:
         model = PublishingRecord
-        fields = ["id", "site", "content", "target", "status", "attempts", "external_id", "external_url", "fields",
-                  "error", "created_at", "finished_at"]  # fmt: skip
-        read_only_fields = ["site", "status", "attempts", "external_id", "fields", "error", "finished_at"]
+        fields = ["id", "site", "content", "target", "status", "attempts", "next_try_at", "external_id", "external_url",
+                  "fields", "error", "created_at", "finished_at"]  # fmt: skip
+        read_only_fields = ["site", "status", "attempts", "next_try_at", "external_id", "fields", "error",
+                            "finished_at"]  # fmt: skip
 
 
 class ScheduleSerializer(serializers.Serializer):
@@ -38,6 +48,42 @@ class ScheduledSerializer(serializers.Serializer):
     content_id = serializers.IntegerField()
     site_status = serializers.ChoiceField(Content.SiteStatus.choices)
     scheduled_publish_at = serializers.DateTimeField(allow_null=True)
+
+
+class CalendarQuerySerializer(serializers.Serializer):
+    site_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    first = serializers.DateField(required=False)
+    last = serializers.DateField(required=False)
+
+
+class CalendarItemSerializer(serializers.Serializer):
+    content_id = serializers.IntegerField()
+    title = serializers.CharField()
+    status = serializers.ChoiceField(Content.Status.choices)
+    site_status = serializers.ChoiceField(Content.SiteStatus.choices)
+    at = serializers.DateTimeField(help_text="When it was published, or is to be.")
+    external_url = serializers.CharField(allow_blank=True)
+    is_late = serializers.BooleanField(help_text="Its time has passed, and it is not out yet.")
+
+
+class CalendarDaySerializer(serializers.Serializer):
+    date = serializers.DateField(help_text="Of the site's own time.")
+    is_publish_day = serializers.BooleanField()
+    published = serializers.IntegerField()
+    scheduled = serializers.IntegerField()
+    left = serializers.IntegerField(allow_null=True, help_text="What the limits leave; null: there is none.")
+
+
+class CalendarSerializer(serializers.Serializer):
+    site_id = serializers.IntegerField()
+    timezone = serializers.CharField()
+    items = CalendarItemSerializer(many=True, help_text="At most 1,000, the earliest first.")
+    items_count = serializers.IntegerField(help_text="All of them.")
+    days = CalendarDaySerializer(many=True)
+    free_slots = serializers.ListField(
+        child=serializers.DateTimeField(),
+        help_text="The times that articles without one would get, one after the other; at most 500.",
+    )
 
 
 class StateSerializer(RowSerializer):

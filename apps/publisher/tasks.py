@@ -1,11 +1,13 @@
 import logging
 import time
+from datetime import timedelta
 
 from celery import shared_task
 from django.db import InterfaceError, OperationalError, transaction
+from django.utils import timezone
 
 from apps.core.errors import AppError
-from apps.core.jobs import GoOnLater, JobCancelled, JobRun, LeaseLost, TemporaryError
+from apps.core.jobs import GoOnLater, JobCancelled, JobRun, LeaseLost, TemporaryError, retry_delay
 from apps.core.models import Job
 from apps.core.queues import Queue
 from apps.notifications.services import notify
@@ -65,6 +67,7 @@ def run_publish(run: JobRun) -> None:
             if not error.permanent:
                 later = TemporaryError(error.message, retry_after=error.retry_after)
                 if error.target_down:
+                    _tell_next_try(run, ids, later)
                     raise later from error
                 continue  # one that must wait does not hold up the others
             failed.append({"content_id": content_id, "error": error.message})
@@ -77,6 +80,7 @@ def run_publish(run: JobRun) -> None:
         else:
             published.append({"content_id": content_id, **result})
     if later:
+        _tell_next_try(run, ids, later)
         raise later
     run.progress(len(ids), len(ids), "", force=True)
     if not published:
@@ -103,6 +107,20 @@ def publish_failed(run: JobRun) -> None:
     published = set(out.values_list("content_id", flat=True))
     if left := [i for i in ids if i not in published]:
         _tell_failed(run, left, run.job.error)
+
+
+def _tell_next_try(run: JobRun, ids: list[int], error: TemporaryError) -> None:
+    """Those that wait say until when. The last try is followed by none."""
+    if run.job.attempts >= run.job.max_attempts:
+        return
+    waiting = PublishingRecord.objects.filter(
+        account_id=run.account_id,
+        content_id__in=ids,
+        reference__in=[_reference(run, i) for i in ids],
+        status=PublishingRecord.Status.PUBLISHING,
+    )
+    delay = retry_delay(run.job.attempts, error.retry_after)
+    waiting.update(next_try_at=timezone.now() + timedelta(seconds=delay))
 
 
 def _reference(run: JobRun, content_id: int) -> str:

@@ -1,7 +1,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from apps.publisher.views import api
+from apps.publisher.views import api, calendar
 
 router = SimpleRouter()
 router.register("records", api.RecordViewSet, basename="publishing-record")
@@ -9,6 +9,7 @@ router.register("deployments", api.DeploymentViewSet, basename="deployment")
 router.register("publish", api.PublishViewSet, basename="publish")
 
 urlpatterns = [
+    path("calendar/", calendar.CalendarView.as_view(), name="publisher-calendar"),
     path("site-definition/", api.SiteDefinitionView.as_view(), name="site-definition"),
     *router.urls,
 ]

@@ -17,7 +17,7 @@ INSTALLED = [
     *("mariadb-server-core", "mariadb-client-core", "libjs-cropper", "libjs-underscore", "ca-certificates"),
     *("erlang-base", "erlang-crypto", "erlang-eldap", "erlang-inets", "erlang-mnesia", "erlang-os-mon"),
     *("erlang-parsetools", "erlang-public-key", "erlang-runtime-tools", "erlang-ssl", "erlang-syntax-tools"),
-    *("erlang-tools", "erlang-xmerl"),
+    *("erlang-tools", "erlang-xmerl", "chromium"),
 ]
 # An apt of somebody else is waited for.
 APT = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "-o", "APT::Sandbox::User=")

@@ -38,6 +38,7 @@ NAMES = {
     "content": Content,
     "content_id": Content,
     "content_ids": Content,
+    "target_ids": Content,
     "image_id": Image,
     "run_id": Run,
     "key_id": ApiKey,

@@ -21,9 +21,18 @@ from apps.billing.models import (
     StripeCustomer,
 )
 from apps.core.models import Job
-from apps.integration.models import SiteIntegration, SiteSettings
+from apps.integration.models import (
+    SiteIntegration,
+    SiteSettings,
+    SiteStructure,
+    SyncedPost,
+    SyncRun,
+    WebhookEvent,
+)
 from apps.intelligence.models import PromptVersion, ProviderSettings
+from apps.linker.models import Link, LinkPass
 from apps.notifications.models import Notification, NotificationPreference
+from apps.optimizer.models import Optimization
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
 from apps.system.models import AuthorProfile, ContentSettings
@@ -105,6 +114,8 @@ def make_world(name: str) -> World:
         subtotal=9,
         total=9,
         note=secret,
+        issued_at=now,
+        due_at=now,
     )
     add(InvoiceLine, invoice=invoice, kind="package", description=secret, unit_price=9, amount=9, credits=9)
     add(Payment, invoice=invoice, method="manual", amount=9, currency="USD", reference=secret)
@@ -115,7 +126,7 @@ def make_world(name: str) -> World:
     add(PromptVersion, prompt_type="content", version=1, template=f"{{title}} {secret}")
     add(ContentSettings, key="publishing", values={"default_publish_status": secret})
     add(AuthorProfile, site=site, name=secret, bio=secret)
-    add(
+    integration = add(
         SiteIntegration,
         site=site,
         base_url=f"https://{secret}.example.com",
@@ -140,8 +151,59 @@ def make_world(name: str) -> World:
         html=f"<p>{secret}</p>",
     )
     add(ContentVersion, content=content, number=1, title=secret, slug=secret, made_by=secret)
+    add(SiteStructure, integration=integration, about={"name": secret}, post_types=[], taxonomies=[])
+    add(SyncRun, site=site, integration=integration, state="failed", error=secret, job_id=uuid.uuid4())
+    add(
+        SyncedPost,
+        site=site,
+        integration=integration,
+        post_type="posts",
+        external_id=1,
+        content=content,
+        url=f"https://{secret}/a/",
+        base={"title": secret},
+        conflict={"fields": ["title"], "theirs": {"title": secret}, "raw": {}, "hashes": {}, "names": {"title": []},
+                  "wanted": {}},
+        conflict_at=now,
+    )  # fmt: skip
+    add(
+        WebhookEvent,
+        integration=integration,
+        event_id=secret,
+        event="post.changed",
+        post_id=1,
+        occurred_at=now,
+        body={"url": secret},
+    )
     add(Image, site=site, content=content, kind="featured", prompt=secret, alt=secret)
+    add(
+        Optimization,
+        site=site,
+        content=content,
+        reference=secret,
+        status="unchanged",
+        reason=secret,
+        version="1",
+        score_before=1,
+        score_after=1,
+    )
     add(Taxonomy, site=site, name=secret, key=secret, slug=secret, description=secret, external_id="7")
+    link_pass = add(LinkPass, site=site, content=content, reference=secret, hash_before="0", hash_after="1")
+    add(
+        Link,
+        site=site,
+        link_pass=link_pass,
+        content=content,
+        target=content,
+        url=f"https://{secret}.example.com/",
+        anchor=secret,
+        opening="<a>",
+        inner=secret,
+        offset=3,
+        keyword=secret,
+        reason="keyword",
+        score=1,
+    )
     add(WordPressPost, site=site, place=secret, content=content, post_type="posts", external_id=1)
     add(
         WordPressMedium,

@@ -23,7 +23,7 @@ from apps.billing.services.payments import invoice_issue, payment_begin, payment
 from apps.billing.services.pdf import invoice_pdf
 from apps.core.errors import Conflict
 from tests.billing.threads import at_once
-from tests.factories import AccountFactory
+from tests.factories import AccountFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 in_threads = pytest.mark.django_db(transaction=True)
@@ -201,3 +201,39 @@ def test_a_paper_of_odd_texts(settings):
     assert invoice_pdf(invoice).startswith(b"%PDF-")
     with pytest.raises(Conflict, match="number"):
         invoice_pdf(draft(account, "draft"))
+
+
+def test_a_paper_goes_to_the_owners_by_mail_once(
+    alice, bob, run_jobs, mailoutbox, django_capture_on_commit_callbacks
+):
+    UserFactory(account=alice.account, role="admin")
+    UserFactory(account=alice.account, role="owner", is_active=False)
+    second = UserFactory(account=alice.account, role="owner", email="second@example.com")
+    with django_capture_on_commit_callbacks(execute=True):
+        invoice = issued(alice.account)
+        invoice_finalise(invoice_locked(invoice_id=invoice.pk))
+    second.role = "viewer"
+    second.save()
+    jobs = run_jobs()
+    assert {(job.kind, job.state) for job in jobs} >= {("billing.paper", "succeeded")}
+    [mail] = [m for m in mailoutbox if invoice.number in m.subject]
+    assert mail.to == [alice.user.email] and mail.subject == f"Invoice {invoice.number}: 49.00 EUR"
+    [(name, content, kind)] = mail.attachments
+    assert (name, kind) == (f"{invoice.number}.pdf", "application/pdf")
+    assert invoice.number in PdfReader(BytesIO(content)).pages[0].extract_text()
+    assert f"to be paid until {invoice.due_at:%Y-%m-%d}" in mail.body
+
+
+def test_the_mail_says_what_became_of_it_meanwhile(alice, run_jobs, mailoutbox):
+    invoice = issued(alice.account)
+    payment_succeed(
+        payment_id=payment_begin(account_id=alice.account.pk, invoice_id=invoice.pk, method="manual").pk
+    )
+    invoice.refresh_from_db()
+    with transaction.atomic():
+        locked = invoice_locked(invoice_id=invoice.pk)
+        note = credit_note_create(locked, total=Decimal("49.00"), reference="c", reason="")
+    run_jobs()
+    said = {m.subject.split()[0]: m.body for m in mailoutbox if "EUR" in m.subject}
+    assert "It is paid" in said["Invoice"] and f"It corrects the invoice {invoice.number}" in said["Credit"]
+    assert note.number in said["Credit"]

@@ -1,7 +1,9 @@
 """The real parts. One that is missing or does not start is an error of its tests, never a skip."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ class WordPress:
 
     url: str
     users: dict[str, dict[str, str]]
+    folder: str
 
     @property
     def address(self) -> str:
@@ -39,11 +42,47 @@ class WordPress:
         with self.api() as api:
             api.post("/settings", json={"e2e_meta_keys": ",".join(keys)}).raise_for_status()
 
-    def empty(self) -> None:
-        """Deletes all posts, pages, media, categories and tags."""
+    def more_types(self, wanted: bool) -> None:
+        """Custom post types and taxonomies, as faults.php registers them. Without them, what they held is gone too."""
         with self.api() as api:
-            for kind in ("posts", "pages", "media", "categories", "tags"):
-                status = {} if kind in ("categories", "tags", "media") else {"status": "any,trash"}
+            if api.get("/settings").json()["e2e_types"] and not wanted:
+                self.empty("events", "product", "genres", "mood", "product_cat", "product_tag")
+            api.post("/settings", json={"e2e_types": wanted}).raise_for_status()
+
+    def permalinks(self, structure: str) -> None:
+        """`plain`, with which nothing stands at /wp-json/, or a structure of WordPress's."""
+        with httpx.Client(
+            base_url=self.url, auth=self.api()._auth, trust_env=False, timeout=60
+        ) as any_address:
+            body = {"e2e_permalinks": structure}
+            any_address.post("/index.php?rest_route=/wp/v2/settings", json=body).raise_for_status()
+
+    def plugin(self, *, active: bool) -> None:
+        """Switches our companion plugin on or off."""
+        status = "active" if active else "inactive"
+        with self.api() as api:
+            api.put("/plugins/igny8-bridge/igny8-bridge", json={"status": status}).raise_for_status()
+
+    def left_behind(self) -> dict:
+        """What our plugin has in the database."""
+        with self.api() as api:
+            return api.get(f"{self.url}/wp-json/e2e/v1/left").raise_for_status().json()
+
+    @contextmanager
+    def fault(self, name: str) -> Iterator[None]:
+        """What faults.php does under this name, for as long as the block lasts."""
+        file = Path(self.folder) / "wp-content" / "e2e-fault"
+        file.write_text(name)
+        try:
+            yield
+        finally:
+            file.unlink()
+
+    def empty(self, *kinds: str) -> None:
+        """Deletes all posts, pages, media, categories and tags, or these."""
+        with self.api() as api:
+            for kind in kinds or ("posts", "pages", "media", "categories", "tags"):
+                status = {"status": "any,trash"} if kind in ("posts", "pages", "events", "product") else {}
                 while rows := api.get(
                     f"/{kind}", params={"per_page": 100, "_fields": "id,slug", **status}
                 ).json():
@@ -67,8 +106,10 @@ def _wordpress(parts) -> WordPress:
 @pytest.fixture
 def wordpress(_wordpress) -> WordPress:
     """An empty site, without any registered post meta."""
+    _wordpress.plugin(active=False)
     _wordpress.empty()
     _wordpress.writable_meta()
+    _wordpress.more_types(False)
     return _wordpress
 
 

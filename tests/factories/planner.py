@@ -3,6 +3,7 @@ from factory.django import DjangoModelFactory
 
 from apps.planner.keyword_files import keyword_key
 from apps.planner.models import Cluster, ContentIdea, Keyword, SeedKeyword
+from apps.planner.services.ideas import idea_renamed
 from tests.factories.accounts import IndustrySectorFactory, SectorFactory
 
 
@@ -49,5 +50,10 @@ class KeywordFactory(_OfSectorFactory):
 class ContentIdeaFactory(_OfSectorFactory):
     class Meta:
         model = ContentIdea
+        skip_postgeneration_save = True
 
     title = factory.Sequence(lambda n: f"Idea {n}")
+
+    @factory.post_generation
+    def topic(idea, create, extracted, **kwargs):
+        idea_renamed(idea)

@@ -301,13 +301,13 @@ def test_ideas_are_stored_with_their_keywords_and_paid(alice, cluster):
 
 
 def test_titles_that_are_there_are_not_made_again(alice, cluster):
-    first = ideas(alice, cluster, count=3)["idea_ids"]
-    second = ideas(alice, cluster, "i2", count=3)["idea_ids"]
+    first = ideas(alice, cluster, count=3, allow_duplicate=True)["idea_ids"]
+    second = ideas(alice, cluster, "i2", count=3, allow_duplicate=True)["idea_ids"]
     titles = [row.title.lower() for row in ContentIdea.objects.filter(pk__in=first + second)]
     assert len(titles) == len(set(titles)) == 6
 
 
-def test_a_cluster_whose_titles_are_all_known_is_mapped_and_free(alice, cluster, monkeypatch):
+def test_a_cluster_whose_topics_are_all_taken_is_mapped_and_free(alice, cluster, monkeypatch):
     answers = []
     ask = ideas_module.text_call
     monkeypatch.setattr(
@@ -315,14 +315,17 @@ def test_a_cluster_whose_titles_are_all_known_is_mapped_and_free(alice, cluster,
         "text_call",
         lambda **k: answers.append(answers[0] if answers else ask(**k)) or answers[0],
     )
-    ideas(alice, cluster, count=2)
-    again = ClusterFactory(sector=alice.sector, name="cold brew")
-    KeywordFactory(sector=alice.sector, cluster=again, status="clustered")
-    before = available(alice)
-    assert ideas(alice, again, "i2", count=2) == {"idea_ids": [], "credits": 0}
-    again.refresh_from_db()
-    assert again.status == "mapped" and again.keywords.get().status == "mapped"
-    assert available(alice) == before and len(answers) == 2
+    [made] = ideas(alice, cluster)["idea_ids"]
+    for reference, allowed, reason in (("i2", False, "same_keyphrase"), ("i3", True, "same_title")):
+        again = ClusterFactory(sector=alice.sector, name="cold brew")
+        KeywordFactory(sector=alice.sector, cluster=again, status="clustered")
+        before = available(alice)
+        result = ideas(alice, again, reference, count=1, allow_duplicate=allowed)
+        again.refresh_from_db()
+        assert again.status == "mapped" and again.keywords.get().status == "mapped"
+        if not allowed:
+            assert result["idea_ids"] == [] and available(alice) == before
+        assert (result["skipped"][0]["reason"], result["skipped"][0]["topic"]["source_id"]) == (reason, made)
 
 
 def test_ideas_of_a_hub_come_from_its_clusters(alice, cluster):

@@ -163,7 +163,7 @@ def test_generate_ideas_job(alice, run_jobs):
             sector=alice.sector, keyword=f"topic {number} guide", cluster=cluster, status="clustered"
         )
     before = credits_balance(account_id=alice.account.pk)["available"]
-    body = {"cluster_ids": [c.pk for c in clusters], "ideas_per_cluster": 2}
+    body = {"cluster_ids": [c.pk for c in clusters], "ideas_per_cluster": 2, "allow_duplicate": True}
     answer = alice.client.post(CLUSTERS + "generate_ideas/", body)
     assert answer.status_code == 200, answer.content
     # One is gone when its turn comes: the others are made all the same.
@@ -256,7 +256,9 @@ def test_two_clusters_given_the_same_title_store_it_once(alice, monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(second)
         made = ideas_service.ideas_generate(cluster_id=one.pk, reference="one", finish=hold, **common)
-        assert waiting.result() == {"idea_ids": [], "credits": 0}
+        second_made = waiting.result()
+    assert (second_made["idea_ids"], second_made["credits"]) == ([], 0)
+    assert [item["topic"]["source_id"] for item in second_made["skipped"]] == made["idea_ids"]
     assert list(ContentIdea.objects.values_list("pk", flat=True)) == made["idea_ids"]
 
 

@@ -8,12 +8,13 @@ from django.utils import timezone
 
 from apps.core.errors import Conflict, Invalid
 from apps.core.models import Job
+from apps.core.zones import zone_of
 from apps.integration.models import SiteSettings
 from apps.integration.services.settings import site_settings
 from apps.publisher.models import HostedPage, PublishingRecord
 from apps.publisher.services import publishing
 from apps.publisher.services.dispatch import publish_due
-from apps.publisher.services.placement import next_slot, periods_start, zone_of
+from apps.publisher.services.placement import next_slot, periods_start
 from apps.publisher.services.publishing import content_publish, content_schedule, content_unschedule
 from apps.writer.models import Content
 from tests.factories.publisher import ApprovedContentFactory

@@ -5,7 +5,7 @@ from rest_framework import serializers
 from rest_framework.validators import UniqueTogetherValidator
 
 from apps.accounts.models import ApiKey, Industry, IndustrySector, Plan, Sector, Site
-from apps.accounts.serializers.fields import a_language, a_timezone
+from apps.accounts.serializers.fields import a_language, a_site_timezone
 from apps.core.rows import RowSerializer
 from apps.core.serializers import IdRelatedField, IdsField, TenantSerializer
 
@@ -50,7 +50,10 @@ class SiteSerializer(TenantSerializer):
         fields = ["id", "name", "slug", "domain", "industry", "industry_sectors", "timezone", "language", "is_hosted",
                   "is_active", "created_at", "updated_at"]  # fmt: skip
         read_only_fields = ["slug"]
-        extra_kwargs = {"timezone": {"validators": [a_timezone]}, "language": {"validators": [a_language]}}
+        extra_kwargs = {
+            "timezone": {"validators": [a_site_timezone]},
+            "language": {"validators": [a_language]},
+        }
 
     def validate_industry_sectors(self, ids: list[int]) -> list[IndustrySector]:
         found = IndustrySector.objects.filter(is_active=True).in_bulk(ids)

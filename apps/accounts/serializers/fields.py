@@ -7,6 +7,8 @@ from functools import cache
 from babel import Locale
 from rest_framework import serializers
 
+from apps.core.zones import offset_of
+
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 # Names of the time zone database that are no place.
 NO_PLACES = {"localtime", "Factory", "posixrules"}
@@ -33,6 +35,12 @@ def timezones() -> frozenset[str]:
 def a_timezone(value: str) -> None:
     if value not in timezones():
         raise serializers.ValidationError("Give an IANA time zone, such as Europe/London.")
+
+
+def a_site_timezone(value: str) -> None:
+    """WordPress knows zones without a name too."""
+    if offset_of(value) is None:
+        a_timezone(value)
 
 
 def a_country(value: str) -> None:

@@ -125,7 +125,9 @@ def _content_in_review(site_id: int, settings: SiteSettings) -> Iterable[int]:
 
 
 def _cluster(work: Work) -> dict:
-    return clusters_build(site_id=work.object_id, limit=work.stage["per_run_limit"], **work.paid)
+    # Nobody is there who would name the clusters better, so a run asks the model.
+    limit = work.stage["per_run_limit"]
+    return clusters_build(site_id=work.object_id, limit=limit, polish_names=True, **work.paid)
 
 
 def _ideas(work: Work) -> dict:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.accounts.models import Account, Plan
 from apps.billing.models import Invoice, InvoiceLine, TaxRate
+from apps.billing.services.papers import papers_queue
 from apps.core.errors import Conflict, NotFound
 
 NEXT = """
@@ -82,7 +83,9 @@ def invoice_locked(*, invoice_id: int, account_id: int | None = None) -> Invoice
 
 
 def invoice_finalise(invoice: Invoice, *, due_at: datetime | None = None) -> Invoice:
-    """Gives a locked draft its number, and writes down who sells and who buys. An issued one stays as it is.
+    """Gives a locked draft its number, writes down who sells and who buys, and has it mailed to the owners.
+
+    An issued one stays as it is.
 
     The number is taken in the caller's transaction: one that is rolled back leaves no gap, and the next one
     waits until it is known.
@@ -102,6 +105,7 @@ def invoice_finalise(invoice: Invoice, *, due_at: datetime | None = None) -> Inv
     invoice.issued_at = now
     invoice.due_at = due_at or now + timedelta(days=settings.INVOICE_DUE_DAYS)
     invoice.save()
+    papers_queue(invoice)
     return invoice
 
 

@@ -98,11 +98,11 @@ def _heads(pdf: FPDF, invoice: Invoice, title: str) -> None:
     pdf.set_xy(110, top)
     pdf.set_font("main", "B", 18)
     pdf.cell(0, 9, title, align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-    facts = [("Number", invoice.number), ("Date", _day(invoice.issued_at))]
+    facts = [("Number", invoice.number), ("Date", day_text(invoice.issued_at))]
     if invoice.corrects:
-        facts += [("For invoice", invoice.corrects.number), ("of", _day(invoice.corrects.issued_at))]
+        facts += [("For invoice", invoice.corrects.number), ("of", day_text(invoice.corrects.issued_at))]
     elif invoice.status == Invoice.Status.OPEN:
-        facts.append(("Due", _day(invoice.due_at)))
+        facts.append(("Due", day_text(invoice.due_at)))
     facts.append(("Status", "Refunded" if invoice.corrects else invoice.get_status_display()))
     for name, value in facts:
         pdf.set_x(110)
@@ -139,8 +139,8 @@ def _rows(pdf: FPDF, invoice: Invoice, lines: list) -> None:
                 [
                     line.description,
                     str(line.quantity),
-                    _money(line.unit_price, invoice.currency),
-                    _money(line.amount, invoice.currency),
+                    amount_text(line.unit_price, invoice.currency),
+                    amount_text(line.amount, invoice.currency),
                 ]
             )
 
@@ -154,24 +154,26 @@ def _sums(pdf: FPDF, invoice: Invoice) -> None:
     for name, amount in sums:
         pdf.set_font("main", size=9)
         pdf.cell(sum(WIDTHS) - 40, 6, name, align="R")
-        pdf.cell(40, 6, _money(amount, invoice.currency), align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        pdf.cell(40, 6, amount_text(amount, invoice.currency), align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     pdf.set_font("main", "B", 11)
     pdf.cell(sum(WIDTHS) - 40, 8, f"Total {invoice.currency}", align="R")
-    pdf.cell(40, 8, _money(invoice.total, invoice.currency), align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.cell(
+        40, 8, amount_text(invoice.total, invoice.currency), align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+    )
 
 
 def _remarks(invoice: Invoice) -> list[str]:
     remarks = [invoice.note] if invoice.note else []
     if invoice.status == Invoice.Status.PAID and not invoice.corrects:
-        remarks.append(f"Paid on {_day(invoice.paid_at)}. Thank you.")
+        remarks.append(f"Paid on {day_text(invoice.paid_at)}. Thank you.")
     elif invoice.status == Invoice.Status.OPEN and invoice.seller.get("bank"):
         remarks.append(f"Please transfer the total, naming {invoice.number}, to: {invoice.seller['bank']}")
     return remarks
 
 
-def _money(amount: Decimal, currency: str) -> str:
+def amount_text(amount: Decimal, currency: str) -> str:
     return format_currency(amount, currency, locale="en", format="#,##0.00 ¤¤", currency_digits=True)
 
 
-def _day(moment: datetime) -> str:
+def day_text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d}"

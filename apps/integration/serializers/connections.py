@@ -8,6 +8,7 @@ from apps.core.fields import masked
 from apps.core.http import AddressRefused, check_url
 from apps.core.serializers import TenantSerializer
 from apps.integration.models import SiteIntegration
+from apps.integration.services.connections import connection_moved
 
 ADDRESS = ("base_url", "auth_method", "username", "app_password")
 _NAME = re.compile(r"[a-z0-9_-]+")
@@ -131,7 +132,11 @@ class IntegrationSerializer(TenantSerializer):
         if any(name in data and data[name] != getattr(instance, name) for name in ADDRESS):
             instance.status, instance.last_error = SiteIntegration.Status.UNTESTED, ""
             instance.rest_root = ""
-        return super().update(instance, data)
+        before = instance.place
+        instance = super().update(instance, data)
+        if instance.place != before:
+            connection_moved(integration=instance)
+        return instance
 
 
 def _chosen(chosen: dict, known: tuple[str, ...]) -> dict:
@@ -144,6 +149,22 @@ def _chosen(chosen: dict, known: tuple[str, ...]) -> dict:
                 f"“{value}” is no name of WordPress: use the short one, such as “event”."
             )
     return chosen
+
+
+class CollectionSerializer(serializers.Serializer):
+    post_type = serializers.RegexField(
+        r"^[a-z0-9_-]+$",
+        max_length=20,
+        default="post",
+        help_text="WordPress's name: post, page, product, event …",
+    )
+    taxonomy = serializers.RegexField(
+        r"^[a-z0-9_-]+$",
+        max_length=32,
+        default="",
+        allow_blank=True,
+        help_text="Or this taxonomy alone: category …",
+    )
 
 
 class CheckSerializer(serializers.Serializer):
@@ -159,6 +180,7 @@ class DiagnosisSerializer(serializers.Serializer):
     site_name = serializers.CharField()
     user = serializers.CharField()
     roles = serializers.ListField(child=serializers.CharField())
+    plugin_version = serializers.CharField(help_text="Of the companion plugin; empty: the site has none.")
     missing = serializers.ListField(
         child=serializers.CharField(), help_text="What this user may not do and can be done without."
     )

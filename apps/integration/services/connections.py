@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 from django.utils import timezone
 
-from apps.integration.clients.wordpress import Diagnosis, WordPress, diagnose
-from apps.integration.models import SiteIntegration
+from apps.integration.clients.wordpress import Diagnosis, WordPress, diagnose, diagnose_collection
+from apps.integration.models import SiteIntegration, SiteStructure
 
 
 def connected_sites(site_ids: Collection[int]) -> set[int]:
@@ -23,19 +23,27 @@ def integration_of(*, site_id: int) -> SiteIntegration | None:
 
 def wordpress_of(integration: SiteIntegration) -> WordPress:
     """The site behind a connection. Close it, or use it as a context manager."""
-    return WordPress(
-        url=integration.base_url,
-        username=integration.username,
-        password=integration.app_password,
-        rest_root=integration.rest_root,
-    )
+    return WordPress(url=integration.base_url, rest_root=integration.rest_root, **credentials_of(integration))
+
+
+def credentials_of(integration: SiteIntegration) -> dict[str, str]:
+    """What a client of this WordPress identifies itself with."""
+    if integration.auth_method == SiteIntegration.AuthMethod.PLUGIN:
+        return {"secret": integration.signing_secret}
+    return {"username": integration.username, "password": integration.app_password}
+
+
+def connection_moved(*, integration: SiteIntegration) -> None:
+    """Forgets what is known of the posts of a connection whose address is another one now: there the same numbers may
+    be other posts. Those that are the same are known again by the next sync."""
+    integration.synced_posts.all().delete()
+    integration.sync_runs.all().delete()
+    SiteStructure.objects.filter(integration=integration).delete()
 
 
 def connection_test(*, integration: SiteIntegration) -> Diagnosis:
     """Looks into the connection and keeps what was found: its state, and where the REST API stands."""
-    found = diagnose(
-        url=integration.base_url, username=integration.username, password=integration.app_password
-    )
+    found = diagnose(url=integration.base_url, **credentials_of(integration))
     status = SiteIntegration.Status.CONNECTED if found.connected else SiteIntegration.Status.FAILED
     # What was tested is what was read above: credentials that were changed meanwhile keep their own state.
     SiteIntegration.objects.filter(pk=integration.pk, updated_at=integration.updated_at).update(
@@ -43,5 +51,19 @@ def connection_test(*, integration: SiteIntegration) -> Diagnosis:
         last_error="" if found.connected else found.message,
         last_tested_at=timezone.now(),
         rest_root=found.rest_root or integration.rest_root,
+        plugin_version=found.plugin_version if found.rest_root else integration.plugin_version,
     )
     return found
+
+
+def collection_test(*, integration: SiteIntegration, post_type: str, taxonomy: str) -> Diagnosis:
+    """Looks whether posts of a type, or terms of a taxonomy, can be read and written. Makes nothing, keeps nothing."""
+    site = WordPress(
+        url=integration.base_url,
+        rest_root=integration.rest_root,
+        timeout=10.0,
+        attempts=1,  # somebody waits for the diagnosis
+        **credentials_of(integration),
+    )
+    with site:
+        return diagnose_collection(site, post_type=post_type, taxonomy=taxonomy)

@@ -1,10 +1,10 @@
 """When a site's runs are due, by its own clock."""
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
+from apps.core.zones import zone_of
 from apps.integration.models import WEEKDAYS, SiteSettings
 
 CATCH_UP = timedelta(hours=24)
@@ -21,7 +21,7 @@ def _is_run_day(settings: SiteSettings, day) -> bool:
 
 def _moments(settings: SiteSettings, first, days: int):
     """The due moments from `first` on, by the site's own clock."""
-    zone = ZoneInfo(settings.site.timezone)
+    zone = zone_of(settings.site.timezone)
     for n in range(days):
         day = first + timedelta(days=n)
         if _is_run_day(settings, day):
@@ -33,14 +33,14 @@ def next_run_at(settings: SiteSettings, now: datetime | None = None) -> datetime
     if not settings.enabled:
         return None
     now = now or timezone.now()
-    today = now.astimezone(ZoneInfo(settings.site.timezone)).date()
-    return next((m.astimezone(ZoneInfo("UTC")) for m in _moments(settings, today, 40) if m > now), None)
+    today = now.astimezone(zone_of(settings.site.timezone)).date()
+    return next((m.astimezone(UTC) for m in _moments(settings, today, 40) if m > now), None)
 
 
 def last_due_at(settings: SiteSettings, now: datetime) -> datetime | None:
     """The last due moment of the past day, if the settings were as they are by then."""
-    first = now.astimezone(ZoneInfo(settings.site.timezone)).date() - timedelta(days=1)
+    first = now.astimezone(zone_of(settings.site.timezone)).date() - timedelta(days=1)
     due = [
         m for m in _moments(settings, first, 2) if now - CATCH_UP < m <= now and m > settings.schedule_set_at
     ]
-    return due[-1].astimezone(ZoneInfo("UTC")) if due else None
+    return due[-1].astimezone(UTC) if due else None

@@ -5,8 +5,12 @@ from rest_framework.response import Response
 from apps.core.filters import SiteFilterSet
 from apps.core.viewsets import TenantViewSet
 from apps.integration.models import SiteIntegration, secret_new
-from apps.integration.serializers.connections import DiagnosisSerializer, IntegrationSerializer
-from apps.integration.services.connections import connection_test
+from apps.integration.serializers.connections import (
+    CollectionSerializer,
+    DiagnosisSerializer,
+    IntegrationSerializer,
+)
+from apps.integration.services.connections import collection_test, connection_test
 
 
 class IntegrationFilterSet(SiteFilterSet):
@@ -49,4 +53,13 @@ class IntegrationViewSet(TenantViewSet):
     def test_connection(self, request, pk=None):
         """Try the connection step by step. What is wrong is named, with what to do; 200 in any case."""
         found = connection_test(integration=self.get_object())
+        return Response(DiagnosisSerializer(found).data)
+
+    @extend_schema(request=CollectionSerializer, responses=DiagnosisSerializer)
+    @action(detail=True, methods=["post"])
+    def test_collection_connection(self, request, pk=None):
+        """Whether posts of a type, or terms of a taxonomy, can be read, made, changed and published there; 200 in any
+        case. Nothing is made."""
+        asked = self.validated(CollectionSerializer)
+        found = collection_test(integration=self.get_object(), **asked)
         return Response(DiagnosisSerializer(found).data)

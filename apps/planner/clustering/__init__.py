@@ -1,8 +1,17 @@
 """Grouping keywords into articles, without a model call and without Django. Importing it is cheap: numpy and the
 rest are loaded by the first call."""
 
-from .engine import Cluster, Clustering, cluster_keywords
+from .engine import Cluster, Clustering, cluster_keywords, split_keywords
 from .intent import search_intent
 from .joining import join_keywords
+from .likeness import Phrases
 
-__all__ = ["Cluster", "Clustering", "cluster_keywords", "join_keywords", "search_intent"]
+__all__ = [
+    "Cluster",
+    "Clustering",
+    "Phrases",
+    "cluster_keywords",
+    "join_keywords",
+    "search_intent",
+    "split_keywords",
+]

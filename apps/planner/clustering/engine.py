@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from .text import normalise
@@ -123,6 +124,21 @@ def cluster_keywords(
             clusters.append(Cluster(name, sorted(place for text in leaf for place in places[text]), parent))
     tell(100, 100, "done")
     return Clustering(clusters, sorted(alone))
+
+
+def split_keywords(keywords: Sequence[str], *, granularity: float = 0.5) -> list[list[int]]:
+    """The keywords of one cluster by what they ask, whatever its size: positions, the largest part first; in one part
+    where nothing tells them apart. Same errors as `cluster_keywords`."""
+    scale = gamma_of(granularity) / GAMMA
+    positions = positions_by_text(keywords)
+    texts, places = list(positions), list(positions.values())
+    if len(texts) < 2:
+        return [sorted(chain.from_iterable(places))]
+
+    from .hubs import split_by_facet
+
+    parts = [sorted(place for i in part for place in places[i]) for part in split_by_facet(texts, scale)]
+    return sorted(parts, key=lambda part: (-len(part), keywords[part[0]]))
 
 
 def _by_size(named):

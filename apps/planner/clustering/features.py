@@ -15,6 +15,7 @@ from .text import FUNCTION_WORDS, script, singular, words
 MEANING, WORDING = 0.5, 0.25  # similarity = .5 * meaning + .25 * words + .25 * letters
 LETTERS = 3
 COMMON = 0.6
+SUBJECT, FACET = 0.9, 0.2
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,19 @@ def build_features(texts: Sequence[str]) -> Features:
     return _features(texts, vocabulary, counts, _word_features(vocabulary, counts, pairs))
 
 
-def build_facets(texts: Sequence[str]) -> tuple[Features, float]:
+def build_facets(texts: Sequence[str]) -> tuple[Features, float, bool]:
     """Features of texts about one subject by what tells them apart: without function words, without words that more
     than COMMON of the texts share, and without word order; texts of nothing else have no features. Second, the share
-    of those common words among all but the function words."""
+    of those common words among all but the function words. Third, whether nearly all name one subject (SUBJECT) and
+    no other word is in many of them (FACET): then they ask different things of it."""
     vocabulary, counts, _ = _count_words(texts)
     naming = np.array([word not in FUNCTION_WORDS for word in vocabulary])
     folded = _fold(vocabulary)
     used_by = np.bincount((counts @ folded).tocsr().indices, minlength=folded.shape[1])
-    common = (folded @ used_by > COMMON * len(texts)) & naming
+    share = np.where(naming, folded @ used_by / len(texts), 0)
+    common = share > COMMON
+    subject = share >= SUBJECT
+    one_subject = bool(subject.any() and share[~subject].max(initial=0) <= FACET)
     lengths, shared = counts @ naming, counts @ common
     telling = naming & ~common
     vocabulary, counts = (
@@ -48,11 +53,11 @@ def build_facets(texts: Sequence[str]) -> tuple[Features, float]:
         counts[:, telling],
     )
     features = _features(texts, vocabulary, counts, counts @ _fold(vocabulary))
-    return features, float(np.mean(shared / np.maximum(lengths, 1)))
+    return features, float(np.mean(shared / np.maximum(lengths, 1))), one_subject
 
 
 def _features(texts, vocabulary, counts, word_counts) -> Features:
-    vectors, tokens = _word_vectors(vocabulary)
+    vectors, tokens = word_vectors(vocabulary)
     meaning = counts @ vectors
     meaning /= np.maximum(counts @ tokens, 1)[:, None]
     _centre(meaning, texts)
@@ -146,7 +151,7 @@ def _tfidf(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     )
 
 
-def _word_vectors(vocabulary: Sequence[str]):
+def word_vectors(vocabulary: Sequence[str]):
     """(words x 256 sums of token vectors, tokens per word)."""
     table, tokenizer = _static_model()
     encoded = [e.ids for e in tokenizer.encode_batch(list(vocabulary), add_special_tokens=False)]

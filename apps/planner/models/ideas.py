@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 
 from apps.accounts.models import Sector, Site
@@ -94,7 +95,12 @@ class ClaimedTopic(TenantModel):
         ordering = ["-id"]
         verbose_name = "topic"
         constraints = [models.UniqueConstraint(fields=["site", "source", "source_id"], name="topic_once")]
-        indexes = [models.Index(fields=["site", "key"], name="topic_site_key")]
+        indexes = [
+            models.Index(fields=["site", "key"], name="topic_site_key"),
+            # With the site in it: a common word of all sites together would be slow in each of them.
+            GinIndex("site_id", OpClass("key", "gin_trgm_ops"), name="topic_key_trgm"),
+            GinIndex("site_id", OpClass("title", "gin_trgm_ops"), name="topic_title_trgm"),
+        ]
 
     def __str__(self) -> str:
         return self.phrase

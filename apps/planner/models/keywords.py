@@ -37,6 +37,12 @@ class WorkflowQuerySet(TenantQuerySet):
         return moved
 
 
+class ClusterQuerySet(WorkflowQuerySet):
+    def free(self) -> Self:
+        """Those that clustering may cut again: no editor has locked or edited them, and nothing is planned on them."""
+        return self.filter(is_locked=False, is_edited=False, status=Cluster.Status.NEW)
+
+
 class Cluster(TenantModel):
     """Keywords that one article answers. A hub has no keywords of its own but clusters under it."""
 
@@ -59,10 +65,14 @@ class Cluster(TenantModel):
     status = models.CharField(max_length=10, choices=Status, default=Status.NEW)
     is_hub = models.BooleanField(default=False)
     is_locked = models.BooleanField(default=False, help_text="An editor's: clustering leaves it alone.")
+    is_edited = models.BooleanField(
+        default=False,
+        help_text="Named or put together by an editor: it is not cut again, new keywords join it.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = WorkflowQuerySet.as_manager()
+    objects = ClusterQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]

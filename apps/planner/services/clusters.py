@@ -1,52 +1,55 @@
 """Keywords of a site into clusters: new ones join the clusters that are there, the rest form clusters of their own."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 
-from django.db import connection, transaction
-from django.db.models import QuerySet
-from django.utils import timezone
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
-from apps.accounts.models import Site
 from apps.billing.services.ledger import Usage, credits_settle
 from apps.billing.services.prices import price_of
 from apps.billing.services.reserved import reserved
-from apps.core.errors import NotFound
 from apps.planner.clustering import cluster_keywords, join_keywords
 from apps.planner.models import Cluster, Keyword
+from apps.planner.services.cluster_groups import Group, groups_shown, groups_store
 from apps.planner.services.naming import names_of
 
-MOVE = """
-UPDATE planner_keyword k SET cluster_id = c.id, updated_at = %(now)s,
-  status = CASE WHEN c.status = 'mapped' THEN 'mapped' ELSE 'clustered' END
-FROM unnest(%(keywords)s::bigint[], %(clusters)s::bigint[]) AS moved (keyword_id, cluster_id)
-JOIN planner_cluster c ON c.id = moved.cluster_id
-WHERE k.id = moved.keyword_id
-"""
+Progress = Callable[[int, int, str], None]
 
 
-@dataclass(slots=True)
-class Group:
-    """Keywords on their way into one cluster. `cluster_id`: one that is there; else a new one, or a hub's part."""
+class Row(NamedTuple):
+    """A keyword as it stood when clustering began; a model's instance takes four times the memory."""
 
-    name: str
+    pk: int
+    keyword: str
+    volume: int
     sector_id: int | None
-    keyword_ids: list[int]
-    cluster_id: int | None = None
-    parent: "Group | None" = None
-    is_hub: bool = False
-    samples: list[str] = field(default_factory=list)
+    cluster_id: int | None
+    updated_at: datetime
 
 
 def keywords_to_cluster(
-    *, account_id: int, site_id: int, sector_id: int | None = None, keyword_ids: list[int] | None = None
+    *,
+    account_id: int,
+    site_id: int,
+    sector_id: int | None = None,
+    keyword_ids: list[int] | None = None,
+    recut: bool = False,
 ) -> QuerySet[Keyword]:
-    """The new keywords of the site, of the sector or of the ids, the most searched for first."""
-    rows = Keyword.objects.filter(account_id=account_id, site_id=site_id, status=Keyword.Status.NEW)
+    """The new keywords of the site, of the sector or of the ids, the most searched for first.
+
+    With `recut` also those in clusters that are free to be cut again.
+    """
+    wanted = Q(status=Keyword.Status.NEW)
+    if recut:
+        free = Cluster.objects.filter(account_id=account_id, site_id=site_id).free()
+        wanted |= Q(status=Keyword.Status.CLUSTERED, cluster__in=free)
+    rows = Keyword.objects.filter(wanted, account_id=account_id, site_id=site_id)
     if sector_id is not None:
         rows = rows.filter(sector_id=sector_id)
     if keyword_ids is not None:
-        rows = rows.filter(pk__in=keyword_ids)
+        rows = rows.among(keyword_ids)
     return rows.order_by("-volume", "pk")
 
 
@@ -58,23 +61,25 @@ def clusters_build(
     sector_id: int | None = None,
     keyword_ids: list[int] | None = None,
     granularity: float = 0.5,
+    recut: bool = False,
+    polish_names: bool = False,
     limit: int = 0,
     testing: bool = False,
     user_id: int | None = None,
     run_id: int | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
     finish: Callable[[dict], None] | None = None,
 ) -> dict:
     """Clusters new keywords, each sector by itself; `limit` above 0 takes only the most searched for.
 
     A keyword that fits nowhere gets a cluster of its own: it can become an article too. Locked clusters are left
-    alone. Returns {"clusters": those that took keywords, "clustered": keywords in company, "unclustered": keywords
-    by themselves, "credits"}. Nothing to do costs nothing. Raises NotFound, InsufficientCredits, AlreadySettled.
+    alone. `recut` clusters again what was clustered, but for what editors have locked or edited and what has ideas.
+    What somebody changes meanwhile stays as they left it. `polish_names` has a model better the names; the keywords'
+    places are never its.
+    Returns {"clusters": those that took keywords, "clustered": keywords in company, "unclustered": keywords by
+    themselves, "credits"}. Nothing to do costs nothing. Raises NotFound, InsufficientCredits, AlreadySettled.
     """
-    rows = keywords_to_cluster(
-        account_id=account_id, site_id=site_id, sector_id=sector_id, keyword_ids=keyword_ids
-    )
-    keywords = list(rows.only("pk", "keyword", "volume", "sector_id")[: limit or None])
+    keywords = _read(account_id, site_id, sector_id, keyword_ids, recut, limit)
     if not keywords:
         result = {"clusters": 0, "clustered": 0, "unclustered": 0, "credits": 0}
         with transaction.atomic():
@@ -89,14 +94,23 @@ def clusters_build(
         user_id=user_id,
     ) as attempt:
         groups = _groups(site_id, keywords, granularity, progress)
-        usage = names_of(
-            account_id=account_id,
-            site_id=site_id,
-            testing=testing,
-            groups=[group for group in groups if group.samples],
-        )
+        usage = {"provider": "local"}
+        if polish_names:
+            usage = names_of(
+                account_id=account_id,
+                site_id=site_id,
+                testing=testing,
+                groups=[group for group in groups if group.samples],
+            )
+        if progress:
+            progress(100, 100, "storing")
         with transaction.atomic():
-            result = _store(account_id, site_id, groups)
+            result = groups_store(
+                account_id=account_id,
+                site_id=site_id,
+                groups=groups,
+                before={row.pk: (row.cluster_id, row.updated_at) for row in keywords if row.cluster_id},
+            )
             done = result["clustered"] + result["unclustered"]
             result["credits"] = credits_settle(
                 account_id=account_id,
@@ -117,57 +131,74 @@ def clusters_build(
     return result
 
 
-def clusters_delete(*, account_id: int, ids: list[int]) -> int:
-    """Deletes clusters; their keywords that have no idea yet are new again. Returns how many there were."""
-    with transaction.atomic():
-        Keyword.objects.filter(
-            account_id=account_id, cluster_id__in=ids, status=Keyword.Status.CLUSTERED
-        ).update(status=Keyword.Status.NEW, cluster=None, updated_at=timezone.now())
-        _, by_model = Cluster.objects.filter(account_id=account_id, pk__in=ids).delete()
-    return by_model.get(Cluster._meta.label, 0)
-
-
-def _groups(
+def clusters_preview(
+    *,
+    account_id: int,
     site_id: int,
-    keywords: list[Keyword],
-    granularity: float,
-    progress: Callable[[int, int, str], None] | None,
-) -> list[Group]:
-    sectors: dict[int | None, list[Keyword]] = {}
+    sector_id: int | None = None,
+    keyword_ids: list[int] | None = None,
+    granularity: float = 0.5,
+    recut: bool = False,
+    progress: Progress | None = None,
+) -> dict:
+    """What `clusters_build` would make of the keywords now. It stores nothing, asks no model and costs nothing.
+
+    Returns its counts and "groups", the largest first, of which the first 1,000 are shown with 200 ids each.
+    """
+    keywords = _read(account_id, site_id, sector_id, keyword_ids, recut, limit=0)
+    return groups_shown(site_id=site_id, groups=_groups(site_id, keywords, granularity, progress))
+
+
+def _read(
+    account_id: int,
+    site_id: int,
+    sector_id: int | None,
+    keyword_ids: list[int] | None,
+    recut: bool,
+    limit: int,
+) -> list[Row]:
+    rows = keywords_to_cluster(
+        account_id=account_id, site_id=site_id, sector_id=sector_id, keyword_ids=keyword_ids, recut=recut
+    )
+    rows = rows.values_list(*Row._fields)[: limit or None]
+    return [Row(*row) for row in rows.iterator(chunk_size=5000)]
+
+
+def _groups(site_id: int, keywords: list[Row], granularity: float, progress: Progress | None) -> list[Group]:
+    sectors: dict[int | None, list[Row]] = {}
     for keyword in keywords:
         sectors.setdefault(keyword.sector_id, []).append(keyword)
     found: list[Group] = []
-    for number, (sector_id, members) in enumerate(sectors.items()):
+    # In one order, so that the same keywords give the same rows whichever of them is searched for most.
+    for number, sector_id in enumerate(sorted(sectors, key=lambda pk: pk or 0)):
 
         def tell(done: int, total: int, stage: str, number: int = number) -> None:
             if progress:
-                progress(number * 100 + done * 100 // total, len(sectors) * 100, stage)
+                progress((number * 100 + done * 100 // total) // len(sectors), 100, stage)
 
-        found += _groups_of_sector(site_id, sector_id, members, granularity, tell)
+        found += _groups_of_sector(site_id, sector_id, sectors[sector_id], granularity, tell)
     return found
 
 
 def _groups_of_sector(
     site_id: int,
     sector_id: int | None,
-    keywords: list[Keyword],
+    keywords: list[Row],
     granularity: float,
-    progress: Callable[[int, int, str], None],
+    progress: Progress,
 ) -> Iterator[Group]:
-    there = Keyword.objects.filter(site_id=site_id, sector_id=sector_id, cluster__is_locked=False)
-    existing = list(
-        there.exclude(status=Keyword.Status.DISABLED).values_list("keyword", "cluster_id").order_by("pk")
-    )
-    joined: dict[int, list[int]] = {}
+    progress(0, 100, "joining")
+    existing = _there(site_id, sector_id, {row.pk for row in keywords if row.cluster_id})
+    joined: dict[int, list[Row]] = {}
     rest = keywords
     if existing:
         homes = join_keywords(existing, [k.keyword for k in keywords], granularity=granularity)
         rest = [k for k, home in zip(keywords, homes, strict=True) if home is None]
         for keyword, home in zip(keywords, homes, strict=True):
             if home is not None:
-                joined.setdefault(home, []).append(keyword.pk)
-    for cluster_id, ids in joined.items():
-        yield Group("", sector_id, ids, cluster_id=cluster_id)
+                joined.setdefault(home, []).append(keyword)
+    for cluster_id, members in joined.items():
+        yield Group("", sector_id, [k.pk for k in members], cluster_id=cluster_id)
     if not rest:
         return
     clustering = cluster_keywords(
@@ -192,61 +223,17 @@ def _groups_of_sector(
     yield from (Group(rest[i].keyword, sector_id, [rest[i].pk]) for i in clustering.alone)
 
 
-def _store(account_id: int, site_id: int, groups: list[Group]) -> dict:
-    # Two clusterings of a site wait for each other here; what the first one took is no longer new for the second.
-    if not Site.objects.select_for_update(no_key=True).filter(account_id=account_id, pk=site_id).exists():
-        raise NotFound("The site was deleted meanwhile.")
-    wanted = [pk for group in groups for pk in group.keyword_ids]
-    rows = Keyword.objects.select_for_update(no_key=True).order_by("pk")
-    free = set(rows.filter(pk__in=wanted, status=Keyword.Status.NEW).values_list("pk", flat=True))
-    for group in groups:
-        group.keyword_ids = [pk for pk in group.keyword_ids if pk in free]
-    hubs_needed = {id(group.parent) for group in groups if group.keyword_ids and group.parent}
-    groups = [group for group in groups if group.keyword_ids or id(group) in hubs_needed]
-
-    open_clusters = Cluster.objects.filter(account_id=account_id, site_id=site_id, is_locked=False)
-    alive = set(
-        open_clusters.filter(pk__in=[g.cluster_id for g in groups if g.cluster_id]).values_list(
-            "pk", flat=True
-        )
+def _there(site_id: int, sector_id: int | None, cut_again: set[int]) -> list[tuple[str, int]]:
+    """What new keywords of the sector may join: (keyword, cluster) of its open clusters, and of those of no sector."""
+    rows = Keyword.objects.filter(
+        Q(cluster__sector_id=sector_id) | Q(cluster__sector=None),
+        site_id=site_id,
+        sector_id=sector_id,
+        cluster__is_locked=False,
     )
-    groups = [group for group in groups if not group.cluster_id or group.cluster_id in alive]
-    new = [group for group in groups if not group.cluster_id]
-    same = open_clusters.filter(name__in={group.name for group in new}).order_by("-pk")
-    known = {(sector, is_hub, name): pk for sector, is_hub, name, pk in
-             same.values_list("sector_id", "is_hub", "name", "pk")}  # fmt: skip
-    for group in new:
-        group.cluster_id = known.get((group.sector_id, group.is_hub, group.name))
-    for is_hub in (True, False):  # the hubs first: the others name them
-        missing = [group for group in new if group.is_hub == is_hub and not group.cluster_id]
-        made = Cluster.objects.bulk_create(
-            [
-                Cluster(
-                    account_id=account_id,
-                    site_id=site_id,
-                    sector_id=group.sector_id,
-                    name=group.name,
-                    is_hub=is_hub,
-                    parent_id=group.parent.cluster_id if group.parent else None,
-                )
-                for group in missing
-            ],
-            batch_size=5000,
-        )
-        for group, cluster in zip(missing, made, strict=True):
-            group.cluster_id = cluster.pk
-    moved = [(pk, group.cluster_id) for group in groups for pk in group.keyword_ids]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            MOVE,
-            {"now": timezone.now(), "keywords": [k for k, _ in moved], "clusters": [c for _, c in moved]},
-        )
-    touched = {cluster_id for _, cluster_id in moved}
-    with_company = Keyword.objects.filter(cluster_id__in=touched).exclude(pk__in=[k for k, _ in moved])
-    joined = set(with_company.values_list("cluster_id", flat=True))
-    alone = sum(
-        len(group.keyword_ids) == 1 and group.cluster_id not in joined
-        for group in groups
-        if group.keyword_ids
-    )
-    return {"clusters": len(touched), "clustered": len(moved) - alone, "unclustered": alone}
+    rows = rows.exclude(status=Keyword.Status.DISABLED).values_list("keyword", "cluster_id", "pk")
+    return [
+        (keyword, cluster_id)
+        for keyword, cluster_id, pk in rows.order_by("pk").iterator(chunk_size=5000)
+        if pk not in cut_again
+    ]

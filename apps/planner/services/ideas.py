@@ -1,11 +1,10 @@
-"""Ideas for articles, made of a cluster's keywords."""
+"""Ideas for articles: made of a cluster's keywords or by hand, each on a topic that the site has not taken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.contrib.postgres.search import TrigramSimilarity
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Lower
 
 from apps.accounts.models import Site
 from apps.billing.services.ledger import Usage, credits_settle
@@ -14,10 +13,42 @@ from apps.billing.services.reserved import reserved
 from apps.core.errors import Conflict, NotFound
 from apps.intelligence.services import TextResult, text_call
 from apps.planner.keyword_files import keyword_key
-from apps.planner.models import Cluster, ContentIdea, Keyword
+from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
+from apps.planner.services.collisions import Proposal, TopicTaken, collisions_find
+from apps.planner.services.topics import Topic, one_line, topics_claim, topics_release
 
 KEYWORDS_SHOWN = 100
 TITLES_SHOWN = 60
+
+
+def idea_create(
+    *, account_id: int, allow_duplicate: bool = False, keywords: Sequence[Keyword] = (), **fields
+) -> ContentIdea:
+    """An idea by hand. Raises TopicTaken where the site has the topic, unless `allow_duplicate`."""
+    idea = ContentIdea(account_id=account_id, **fields)
+    with transaction.atomic():
+        _site_locked(idea.site_id)
+        if not allow_duplicate:
+            [taken] = collisions_find(site_id=idea.site_id, proposals=[_proposal(idea)])
+            if taken:
+                raise TopicTaken(taken)
+        idea.save()
+        idea.keywords.set(keywords)
+        topics_claim([_topic(idea)])
+    return idea
+
+
+def idea_renamed(idea: ContentIdea) -> None:
+    """Its topic follows what it is called now. Call it in the transaction that stores the change."""
+    topics_claim([_topic(idea)])
+
+
+def ideas_delete(*, account_id: int, ids: list[int]) -> int:
+    """Deletes ideas and frees their topics; tasks that were made of them stay. Returns how many there were."""
+    with transaction.atomic():
+        topics_release(account_id=account_id, source=ClaimedTopic.Source.IDEA, source_ids=ids)
+        _, by_model = ContentIdea.objects.filter(account_id=account_id, pk__in=ids).delete()
+    return by_model.get(ContentIdea._meta.label, 0)
 
 
 def ideas_generate(
@@ -26,14 +57,16 @@ def ideas_generate(
     cluster_id: int,
     reference: str,
     count: int = 1,
+    allow_duplicate: bool = False,
     testing: bool = False,
     user_id: int | None = None,
     run_id: int | None = None,
     finish: Callable[[dict], None] | None = None,
 ) -> dict:
-    """Asks for `count` ideas of a cluster and stores those with a title that the site does not have.
+    """Asks for `count` ideas of a cluster and stores those whose topic the site has not taken.
 
-    Returns {"idea_ids", "credits"}: what is stored is what is paid. The cluster and its keywords become mapped.
+    Returns {"idea_ids", "credits", "skipped": [{title, reason, sentence, similarity, topic}]}: what is stored is what
+    is paid. The cluster and its keywords become mapped. With `allow_duplicate` only a title may not be there twice.
     Raises NotFound, Conflict for a cluster without keywords, InsufficientCredits, AlreadySettled, UpstreamFailed.
     """
     cluster = Cluster.objects.filter(account_id=account_id, pk=cluster_id).first()
@@ -65,7 +98,7 @@ def ideas_generate(
             testing=testing,
         )
         with transaction.atomic():
-            ids = _store(cluster, keywords, answer, count)
+            ids, skipped = _store(cluster, keywords, answer, count, allow_duplicate)
             used = credits_settle(
                 account_id=account_id,
                 reference=reference,
@@ -84,7 +117,7 @@ def ideas_generate(
                     run_id=run_id,
                 ),
             )
-            result = {"idea_ids": ids, "credits": used}
+            result = {"idea_ids": ids, "credits": used, "skipped": skipped}
             if finish:
                 finish(result)
     return result
@@ -98,46 +131,69 @@ def _keywords(cluster: Cluster) -> list[Keyword]:
 
 def _titles_like(cluster: Cluster) -> list[str]:
     """Titles of the site that a new idea could repeat, the nearest first: a site may have thousands."""
-    rows = ContentIdea.objects.filter(account_id=cluster.account_id, site_id=cluster.site_id)
+    rows = ClaimedTopic.objects.filter(account_id=cluster.account_id, site_id=cluster.site_id)
     rows = rows.annotate(nearness=TrigramSimilarity("title", cluster.name)).order_by("-nearness", "-pk")
-    return list(rows.values_list("title", flat=True)[:TITLES_SHOWN])
+    # An idea, its task and its article are one title.
+    return list(dict.fromkeys(rows.values_list("title", flat=True)[: 3 * TITLES_SHOWN]))[:TITLES_SHOWN]
 
 
-def _store(cluster: Cluster, keywords: list[Keyword], answer: TextResult, count: int) -> list[int]:
-    # The clusters of a site wait for each other here: two of them may have been given the same title.
-    if not Site.objects.select_for_update(no_key=True).filter(pk=cluster.site_id).exists():
+def _site_locked(site_id: int) -> None:
+    """Who makes ideas for a site waits for the others here: two may be about to take the same topic."""
+    if not Site.objects.select_for_update(no_key=True).filter(pk=site_id).exists():
         raise NotFound("The site was deleted meanwhile.")
+
+
+def _store(
+    cluster: Cluster, keywords: list[Keyword], answer: TextResult, count: int, allow_duplicate: bool
+) -> tuple[list[int], list[dict]]:
+    _site_locked(cluster.site_id)
     if not Cluster.objects.select_for_update(no_key=True).filter(pk=cluster.pk).exists():
         raise NotFound(f"The cluster {cluster.pk} was deleted meanwhile.")
-    by_key = {k.key: k for k in keywords}
-    new: dict[str, dict] = {}
-    for idea in answer.data["ideas"]:
-        title = _line(idea["title"], 300)
-        if title:
-            new.setdefault(title.lower(), {**idea, "title": title})
-    rows = ContentIdea.objects.filter(account_id=cluster.account_id, site_id=cluster.site_id)
-    for title in (
-        rows.annotate(lower=Lower("title")).filter(lower__in=list(new)).values_list("lower", flat=True)
-    ):
-        new.pop(title, None)
-    # Mapped also when all titles are known: asked again, the model would hardly know better.
+    # Mapped also when all topics are taken: asked again, the model would hardly know better.
     Cluster.objects.filter(pk=cluster.pk, status=Cluster.Status.NEW).move_to(Cluster.Status.MAPPED)
     Keyword.objects.filter(cluster=cluster, status=Keyword.Status.CLUSTERED).move_to(Keyword.Status.MAPPED)
-    wanted = list(new.values())[:count]
+    asked = [(idea, _idea(cluster, idea, answer.is_offline)) for idea in answer.data["ideas"]]
+    asked = [(idea, row) for idea, row in asked if row.title]
+    taken = collisions_find(
+        site_id=cluster.site_id,
+        proposals=[_proposal(row) for _, row in asked],
+        titles_only=allow_duplicate,
+    )
+    skipped = [
+        {"title": row.title, **some[0].shown()} for (_, row), some in zip(asked, taken, strict=True) if some
+    ]
+    wanted = [pair for pair, some in zip(asked, taken, strict=True) if not some][:count]
     if not wanted:
-        return []
+        return [], skipped
+    ideas = ContentIdea.objects.bulk_create(row for _, row in wanted)
+    topics_claim(_topic(row) for row in ideas)
+    by_key = {k.key: k for k in keywords}
     # A keyword deleted meanwhile is no reason to fail.
     alive = set(Keyword.objects.filter(pk__in=[k.pk for k in keywords]).values_list("pk", flat=True))
-    ideas = ContentIdea.objects.bulk_create(_idea(cluster, idea, answer.is_offline) for idea in wanted)
     links = []
-    for row, idea in zip(ideas, wanted, strict=True):
+    for idea, row in wanted:
         targets = (
             by_key.get(keyword_key(text)) for text in [idea["primary_keyword"], *idea["target_keywords"]]
         )
         ids = {k.pk for k in targets if k and k.pk in alive}
         links += [ContentIdea.keywords.through(contentidea_id=row.pk, keyword_id=pk) for pk in sorted(ids)]
     ContentIdea.keywords.through.objects.bulk_create(links)
-    return [row.pk for row in ideas]
+    return [row.pk for row in ideas], skipped
+
+
+def _proposal(idea: ContentIdea) -> Proposal:
+    return Proposal(idea.primary_keyword, idea.title)
+
+
+def _topic(idea: ContentIdea) -> Topic:
+    return Topic(
+        account_id=idea.account_id,
+        site_id=idea.site_id,
+        source=ClaimedTopic.Source.IDEA,
+        source_id=idea.pk,
+        phrase=idea.primary_keyword,
+        title=idea.title,
+    )
 
 
 def _idea(cluster: Cluster, idea: dict, is_offline: bool) -> ContentIdea:
@@ -146,7 +202,7 @@ def _idea(cluster: Cluster, idea: dict, is_offline: bool) -> ContentIdea:
         site_id=cluster.site_id,
         sector_id=cluster.sector_id,
         cluster=cluster,
-        title=idea["title"],
+        title=_line(idea["title"], 300),
         description=_clean(idea["description"]),
         content_type=idea["content_type"],
         structure=idea["structure"],
@@ -166,4 +222,4 @@ def _clean(text: str) -> str:
 
 
 def _line(text: str, length: int) -> str:
-    return " ".join(_clean(text).split())[:length]
+    return one_line(text)[:length]

@@ -80,8 +80,8 @@ def topics_release(
 
 
 def _topic(row: Topic) -> ClaimedTopic:
-    title = _line(row.title)[:300]
-    phrase = (_line(row.phrase) or title)[:500]
+    title = one_line(row.title)[:300]
+    phrase = (one_line(row.phrase) or title)[:500]
     return ClaimedTopic(
         account_id=row.account_id,
         site_id=row.site_id,
@@ -94,5 +94,6 @@ def _topic(row: Topic) -> ClaimedTopic:
     )
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text as a topic holds it."""
     return " ".join(text.replace("\x00", "").split())

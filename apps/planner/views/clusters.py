@@ -14,14 +14,25 @@ from apps.core.serializers import CountSerializer, IdsSerializer, TaskIdSerializ
 from apps.core.viewsets import TenantViewSet, requested_key
 from apps.planner.filters import ClusterFilterSet
 from apps.planner.models import Cluster, Keyword
-from apps.planner.serializers import (
+from apps.planner.serializers.clusters import (
     AutoClusterSerializer,
     ClusterSerializer,
     ClusterUpdateSerializer,
     GenerateIdeasSerializer,
+    MergeSerializer,
+    MovedSerializer,
+    MoveKeywordsSerializer,
+    SplitSerializer,
 )
 from apps.planner.services.bulk import bulk_update
-from apps.planner.services.clusters import clusters_delete, keywords_to_cluster
+from apps.planner.services.cluster_edits import (
+    cluster_lock,
+    cluster_split,
+    clusters_delete,
+    clusters_merge,
+    keywords_move,
+)
+from apps.planner.services.clusters import keywords_to_cluster
 
 FIGURES = {
     # A cluster has keywords or clusters under it, never both, so that the two joins multiply nothing.
@@ -70,21 +81,86 @@ class ClusterViewSet(TenantViewSet):
     @extend_schema(request=AutoClusterSerializer, responses=TaskIdSerializer)
     @action(detail=False, methods=["post"])
     def auto_cluster(self, request):
-        """Cluster the new keywords of a site. Result: clusters, clustered, unclustered, credits."""
+        """Cluster the new keywords of a site. Result: clusters, clustered, unclustered (by themselves), credits.
+
+        `preview` has the groups in its result instead. `recut` clusters again what no editor has touched.
+        """
         data = self.validated(AutoClusterSerializer)
         site, sector, ids = data["site_id"], data.get("sector_id"), data.get("keyword_ids")
         if ids is not None:
             self.own_ids("keyword_ids", ids, Keyword.objects.filter(site=site))
-        wanted = {"site_id": site.pk, "sector_id": sector.pk if sector else None, "keyword_ids": ids}
-        if not self._asked_before():
+        wanted = {
+            "site_id": site.pk,
+            "sector_id": sector.pk if sector else None,
+            "keyword_ids": ids,
+            "recut": data["recut"],
+        }
+        if not data["preview"] and not self._asked_before():
             count = keywords_to_cluster(account_id=self.tenant.account_id, **wanted).count()
             self._can_pay("clustering", count)
-        return self.start_job("clusters.auto", {**wanted, "granularity": data["granularity"]})
+        how = {name: data[name] for name in ("granularity", "preview", "polish_names")}
+        return self.start_job("clusters.auto", wanted | how, total=100)
+
+    @extend_schema(request=MergeSerializer, responses=ClusterSerializer)
+    @action(detail=False, methods=["post"])
+    def merge(self, request):
+        """Make one cluster of several, with all their keywords, ideas, tasks and articles."""
+        data = self.validated(MergeSerializer)
+        ids = self.own_ids("cluster_ids", data["cluster_ids"])
+        kept = clusters_merge(
+            account_id=self.tenant.account_id, ids=ids, into=data.get("into"), name=data.get("name", "")
+        )
+        return self._shown(kept)
+
+    @extend_schema(request=SplitSerializer, responses=ClusterSerializer(many=True), filters=False)
+    @action(detail=True, methods=["post"], pagination_class=None)
+    def split(self, request, pk=None):
+        """Take keywords out of a cluster into a new one, or let their words decide. Answers it and the new ones."""
+        cluster, data = self.get_object(), self.validated(SplitSerializer)
+        ids = data.get("keyword_ids")
+        if ids is not None:
+            self.own_ids("keyword_ids", ids, Keyword.objects.filter(site=cluster.site_id))
+        parts = cluster_split(
+            account_id=self.tenant.account_id,
+            cluster_id=cluster.pk,
+            keyword_ids=ids,
+            name=data.get("name", ""),
+            fine=data["granularity"],
+        )
+        rows = {row.pk: row for row in self.get_queryset().filter(pk__in=parts)}
+        return Response(self.get_serializer([rows[pk] for pk in parts if pk in rows], many=True).data)
+
+    @extend_schema(request=MoveKeywordsSerializer, responses=MovedSerializer)
+    @action(detail=False, methods=["post"])
+    def move_keywords(self, request):
+        """Put keywords into another cluster, or out of theirs."""
+        data = self.validated(MoveKeywordsSerializer)
+        cluster = data["cluster_id"]
+        ids = self.own_ids("keyword_ids", data["keyword_ids"], Keyword.objects.all())
+        moved = keywords_move(
+            account_id=self.tenant.account_id, keyword_ids=ids, cluster_id=cluster.pk if cluster else None
+        )
+        return Response({"moved": moved})
+
+    @extend_schema(request=None, responses=ClusterSerializer)
+    @action(detail=True, methods=["post"])
+    def lock(self, request, pk=None):
+        """Clustering leaves it alone: it takes no new keywords and gives none."""
+        return self._locked(True)
+
+    @extend_schema(request=None, responses=ClusterSerializer)
+    @action(detail=True, methods=["post"])
+    def unlock(self, request, pk=None):
+        """New keywords may join it again."""
+        return self._locked(False)
 
     @extend_schema(request=GenerateIdeasSerializer, responses=TaskIdSerializer)
     @action(detail=False, methods=["post"])
     def generate_ideas(self, request):
-        """Make ideas for articles of clusters. Result: ideas (how many), clusters, failed, credits."""
+        """Make ideas for articles of clusters. Result: ideas (how many), clusters, skipped, failed, credits.
+
+        What competes with an idea, task, article or post of the site is left out, told with its topic, and free.
+        """
         data = self.validated(GenerateIdeasSerializer)
         ids = self.own_ids("cluster_ids", data["cluster_ids"])
         if not self._asked_before():
@@ -94,9 +170,20 @@ class ClusterViewSet(TenantViewSet):
                     {"cluster_ids": [f"The cluster {empty.pk} has no keywords to make ideas of."]}
                 )
             self._can_pay("idea", len(ids) * data["ideas_per_cluster"])
-        return self.start_job(
-            "ideas.generate", {"cluster_ids": ids, "count": data["ideas_per_cluster"]}, total=len(ids)
-        )
+        payload = {
+            "cluster_ids": ids,
+            "count": data["ideas_per_cluster"],
+            "allow_duplicate": data["allow_duplicate"],
+        }
+        return self.start_job("ideas.generate", payload, total=len(ids))
+
+    def _locked(self, locked: bool) -> Response:
+        pk = self.get_object().pk
+        cluster_lock(account_id=self.tenant.account_id, cluster_id=pk, locked=locked)
+        return self._shown(pk)
+
+    def _shown(self, pk: int) -> Response:
+        return Response(self.get_serializer(self.get_queryset().get(pk=pk)).data)
 
     def _asked_before(self) -> bool:
         """Whether this `Idempotency-Key` has its job: then the answer is that job, whatever changed since."""

@@ -25,7 +25,7 @@ from apps.core.viewsets import TenantViewSet, requested_key
 from apps.planner.filters import KeywordFilterSet
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile, preview, read_keywords
 from apps.planner.models import Keyword
-from apps.planner.serializers import (
+from apps.planner.serializers.keywords import (
     AddedSerializer,
     AddToWorkflowSerializer,
     BulkStatusSerializer,

@@ -16,7 +16,7 @@ from apps.core.filters import OrderingFilter
 from apps.core.viewsets import TenantMixin
 from apps.planner.filters import LibraryFilterSet, library_query
 from apps.planner.models import Keyword, SeedKeyword
-from apps.planner.serializers import SectorStatsSerializer, SeedKeywordSerializer
+from apps.planner.serializers.keywords import SectorStatsSerializer, SeedKeywordSerializer
 from apps.planner.services.library_pages import ORDERINGS, library_count, library_page
 from apps.planner.services.library_stats import library_stats
 

@@ -12,7 +12,9 @@ from apps.core.jobs import job_start
 from apps.core.locks import Busy
 from apps.core.models import Job
 from apps.integration.services.connections import connected_sites
+from apps.integration.services.sync.agreement import conflicts_of
 from apps.publisher.models import PublishingRecord, Target, WordPressPost
+from apps.publisher.services.catching_up import late_held
 from apps.publisher.services.publishing import OPEN, PUBLISHABLE, target_check
 from apps.publisher.services.wordpress import TargetFailed, post_tidy
 from apps.writer.models import Content
@@ -44,6 +46,13 @@ def publish_start(
         raise Conflict(
             f"Only approved content is published; approve these first: {', '.join(map(str, early))}.",
             details={"content_ids": early},
+        )
+    undecided = [] if target == Target.HOSTED else conflicts_of(content_ids=content_ids)
+    if undecided:
+        raise Conflict(
+            "These articles were changed in WordPress and here; choose which text stays under "
+            f"integration/conflicts/ first: {', '.join(map(str, undecided[:100]))}.",
+            details={"content_ids": undecided[:100]},
         )
     sites = list(Site.objects.filter(pk__in=contents.values("site_id")).order_by("pk"))
     targets = {target_check(site=site, target=target) for site in sites}
@@ -99,6 +108,7 @@ def record_create(
 def publish_due(limit: int = 500) -> int:
     """Starts a job for each article whose time has come, and for each record that was forgotten. Returns how many.
 
+    What is late, after an outage, goes within the limits of its site; what is beyond them gets the next free slots.
     An article is taken by one caller, however many call: it is locked, and becomes `publishing` together with
     its record and its job, or not at all. Those of suspended accounts wait, as where publishing is switched off.
     """
@@ -112,8 +122,10 @@ def publish_due(limit: int = 500) -> int:
                 account__status=Account.Status.ACTIVE,
             )
             .exclude(account__disabled_modules__contains=["publisher"])
+            .select_related("site")
             .order_by("scheduled_publish_at", "pk")[:limit]
         )
+        due = late_held(due, now)
         connected = connected_sites({content.site_id for content in due})
         begun = [c.pk for c in due if _begin_due(c, is_connected=c.site_id in connected)]
         Content.objects.filter(pk__in=begun).update(site_status=Content.SiteStatus.PUBLISHING)

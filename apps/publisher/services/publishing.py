@@ -16,12 +16,14 @@ from apps.accounts.models import Site
 from apps.core.errors import AppError, Conflict, Invalid, NotFound
 from apps.core.jobs import JobCancelled, LeaseLost
 from apps.core.locks import Busy
+from apps.core.zones import zone_of
 from apps.integration.models import SiteSettings
 from apps.integration.services.connections import integration_of
 from apps.integration.services.settings import site_settings
 from apps.publisher.models import PublishingRecord, Target
+from apps.publisher.services.calendar import times_placed
 from apps.publisher.services.pages import page_write
-from apps.publisher.services.placement import next_slot, periods_start, zone_of
+from apps.publisher.services.placement import next_slot
 from apps.publisher.services.wordpress import TargetFailed, Written, post_write
 from apps.writer.models import Content
 from apps.writer.services.workflow import content_claim
@@ -87,8 +89,8 @@ def content_publish(
             record_id = record.pk
             record.status = PublishingRecord.Status.PUBLISHING
             record.attempts += 1
-            record.touched_at = timezone.now()
-            record.save(update_fields=["status", "attempts", "touched_at"])
+            record.touched_at, record.next_try_at = timezone.now(), None
+            record.save(update_fields=["status", "attempts", "touched_at", "next_try_at"])
             if content.status in PUBLISHABLE:
                 _set_site_status(content, Content.SiteStatus.PUBLISHING)
         # Asked again, it goes where it was asked to go the first time, whatever the site is connected to by now.
@@ -124,6 +126,7 @@ def content_publish(
             )
             record.finished_at = timezone.now()
             record.save()
+            written.agreed()
             return _finished(record, finish)
     except (LeaseLost, JobCancelled, Busy, OperationalError, InterfaceError):
         raise  # open: another execution, or the next try, goes on with the record
@@ -157,7 +160,10 @@ def records_fail(*, records, error: str) -> None:
         contents = Content.objects.select_for_update().filter(pk__in=ids).order_by("pk")
         contents = [c.pk for c in contents if c.site_status == Content.SiteStatus.PUBLISHING]
         records.filter(status__in=OPEN).update(
-            status=PublishingRecord.Status.FAILED, error=error, finished_at=timezone.now()
+            status=PublishingRecord.Status.FAILED,
+            error=error,
+            next_try_at=None,
+            finished_at=timezone.now(),
         )
         others = PublishingRecord.objects.filter(
             content_id__in=contents, status=PublishingRecord.Status.PUBLISHING
@@ -240,18 +246,8 @@ def _place(content: Content, now: datetime) -> datetime:
     settings = site_settings(site_id=content.site_id, account_id=content.account_id)
     settings = SiteSettings.objects.select_for_update().get(pk=settings.pk)
     zone = zone_of(content.site.timezone)
-    since = periods_start(zone=zone, now=now)
-    waiting = Q(
-        site_status__in=[Content.SiteStatus.SCHEDULED, Content.SiteStatus.PUBLISHING],
-        scheduled_publish_at__gte=since,
-    )
-    counted = Content.objects.ours().filter(site_id=content.site_id).exclude(pk=content.pk)
-    rows = counted.filter(waiting | Q(published_at__gte=since)).values_list(
-        "published_at", "scheduled_publish_at"
-    )
-    return next_slot(
-        settings=settings, zone=zone, now=now, placed=[published or planned for published, planned in rows]
-    )
+    placed = times_placed(site_id=content.site_id, zone=zone, now=now, but=[content.pk])
+    return next_slot(settings=settings, zone=zone, now=now, placed=placed)
 
 
 def _finished(record: PublishingRecord, finish: Finish) -> dict:

@@ -29,6 +29,8 @@ from apps.core.filters import IdFilter, SiteFilterSet
 from apps.core.models import Job
 from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import TenantMixin, requested_key
+from apps.integration.models import SiteIntegration
+from apps.integration.services.connections import integration_of
 from apps.publisher.models import PublishingRecord, Target
 from apps.publisher.serializers import (
     DeploymentSerializer,
@@ -39,6 +41,7 @@ from apps.publisher.serializers import (
     ScheduleSerializer,
     SiteDefinitionSerializer,
     StateSerializer,
+    ToWordPressSerializer,
 )
 from apps.publisher.services.dispatch import publish_start, record_create
 from apps.publisher.services.hosted import site_definition, sites_public
@@ -194,7 +197,7 @@ class DeploymentViewSet(TenantMixin, mixins.ListModelMixin, viewsets.GenericView
 @extend_schema_view(
     schedule=extend_schema(request=ScheduleSerializer, responses=ScheduledSerializer),
     unschedule=extend_schema(request=None, responses=ScheduledSerializer),
-    publish_to_wordpress=extend_schema(request=None, responses=TaskIdSerializer),
+    publish_to_wordpress=extend_schema(request=ToWordPressSerializer, responses=TaskIdSerializer),
 )
 class ContentScheduleViewSet(TenantMixin, viewsets.GenericViewSet):
     """The writer's content on the calendar."""
@@ -224,9 +227,16 @@ class ContentScheduleViewSet(TenantMixin, viewsets.GenericViewSet):
     @action(detail=True, methods=["post"])
     def publish_to_wordpress(self, request, pk=None):
         """Publish approved content to the WordPress of its site now, or bring the post that is there up to date."""
+        content, chosen = self.get_object(), self.validated(ToWordPressSerializer).get("integration_id")
+        connection = integration_of(site_id=content.site_id)
+        if chosen and (connection is None or connection.pk != chosen):
+            self.own_ids("integration_id", [chosen], SiteIntegration.objects.filter(is_active=True))
+            raise ValidationError(
+                {"integration_id": ["This is the connection of another site than the content's."]}
+            )
         job = publish_start(
             account_id=self.tenant.account_id,
-            content_ids=[self.get_object().pk],
+            content_ids=[content.pk],
             target=Target.WORDPRESS,
             user_id=self.tenant.user_id,
             idempotency_key=requested_key(request),

@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import conditional_page, require_safe
 
 from apps.accounts.models import Site
+from apps.core.zones import zone_of
 from apps.publisher.labels import labels_of, locale_of, long_date
 from apps.publisher.models import HostedPage, site_url
 from apps.publisher.services.hosted import (
@@ -24,7 +25,6 @@ from apps.publisher.services.hosted import (
     site_categories,
     sites_public,
 )
-from apps.publisher.services.placement import zone_of
 
 PAGE_SIZE = 12
 RELATED = 3

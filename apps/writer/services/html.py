@@ -32,7 +32,7 @@ _NO_DEPTH = set(
 )
 _IMG = re.compile(r'<img(?:\s+[a-z]+="[^"]*")*>')
 _SRC = re.compile(r'\ssrc="')
-_OUR_IMAGE = re.compile(r"/api/v1/writer/images/file/\?id=\d+")
+_OUR_IMAGE = re.compile(r"/api/v1/writer/images/file/\?id=(\d+)")
 # Scripts that put no spaces between words: each character counts as one.
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
@@ -42,7 +42,7 @@ def html_clean(html: str) -> str:
 
     Raises Invalid for elements that are nested deeper than any article's.
     """
-    _check_depth(html)
+    html_check_depth(html)
     cleaned = nh3.clean(
         _renamed(html),
         tags=TAGS,
@@ -76,6 +76,11 @@ def headings(html: str) -> list[str]:
     return [" ".join(node.text().split()) for node in _tree(html).css("h2")] if html else []
 
 
+def images_named(html: str) -> set[int]:
+    """The ids of our images that the text itself shows."""
+    return {int(pk) for pk in _OUR_IMAGE.findall(html)}
+
+
 def cut(text: str, limit: int) -> str:
     """`text` in one line of at most `limit` characters, cut between words where there are any."""
     text = " ".join(text.split())
@@ -85,8 +90,9 @@ def cut(text: str, limit: int) -> str:
     return text[: space if space > 0 else limit - 1].rstrip(" ,;:-–—") + "…"
 
 
-def _check_depth(html: str) -> None:
-    """HTML parsers take time by the square of the depth: a megabyte of `<div>` would keep one busy for an hour."""
+def html_check_depth(html: str) -> None:
+    """Raises Invalid. HTML parsers take time by the square of the depth: a megabyte of `<div>` would keep one busy
+    for an hour."""
     depth = 0
     for match in _TAG.finditer(html):
         name = match[2].lower()

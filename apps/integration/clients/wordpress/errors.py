@@ -7,6 +7,7 @@ those that their users report.
 import json
 import re
 from collections.abc import Mapping
+from html import unescape
 
 import httpx
 
@@ -15,6 +16,15 @@ from apps.core.http import OutboundError
 CHALLENGE = re.compile(r"__cf_chl|cf-challenge|Attention Required|Just a moment|captcha", re.IGNORECASE)
 CREDENTIALS = {"incorrect_password", "invalid_username", "invalid_email", "invalid_application_credentials"}
 PASSWORDS_OFF = {"application_passwords_disabled", "application_passwords_disabled_for_user"}
+PLUGIN = {
+    "igny8_not_connected": "plugin_secret",
+    "igny8_signature": "plugin_secret",
+    "igny8_clock": "plugin_clock",
+    "igny8_user": "plugin_user",
+}
+NOTICE = re.compile(
+    r"(?:^|\n|<b>)(?:PHP )?(?:Warning|Notice|Deprecated|Parse error|Fatal error)(?:</b>)?: .{0,300}"
+)
 NOBODY = {"rest_not_logged_in"}
 BLOCKED = {"rest_forbidden", "rest_login_required", "rest_disabled", "rest_api_authentication_required"}
 
@@ -30,22 +40,38 @@ ADVICE = {
     "rest_missing": "Turn on permalinks in WordPress (Settings, Permalinks, anything but Plain), and check that no "
     "security plug-in switches the REST API off.",
     "not_wordpress": "Enter the address of the WordPress site itself, as it stands under Settings, General.",
-    "html": "Another page answered in place of the REST API: look for a maintenance or login page, and for PHP notices "
-    "(turn WP_DEBUG_DISPLAY off).",
+    "html": "Another page answered in place of the REST API: look for a maintenance or login page, "
+    "and for a plug-in that switches the REST API off.",
+    "php_notice": "Turn WP_DEBUG_DISPLAY off in wp-config.php (display_errors in php.ini), and tell the author of the "
+    "plug-in or theme that the message names.",
     "cut": "The answer was cut short. It is asked again.",
     "challenge": "Allow our server in the firewall (Cloudflare: a WAF rule that skips the challenge for /wp-json/).",
     "firewall": "Ask the host to allow requests to /wp-json/ in the firewall (ModSecurity, a security plug-in).",
     "rest_blocked": "Allow the REST API for logged-in users in the security plug-in of the site.",
+    "server_password": "The web server asks for a password of its own, before WordPress (a staging site, .htpasswd): "
+    "take it away for /wp-json/, or connect the public site.",
     # WordPress looks at an application password too late to say that it is wrong, unless a plug-in asked before.
     "not_logged_in": "WordPress saw no valid login. Most often the user or the application password is wrong: enter "
     "the login name (not the name of the application password), and make a new one under Users, Profile. When both are "
     "right, the server strips the Authorization header: add `SetEnvIf Authorization "
     '"(.*)" HTTP_AUTHORIZATION=$1` to .htaccess, or ask the host to pass it on.',
+    "auth_stripped": "The server strips the Authorization header: add `SetEnvIf Authorization "
+    '"(.*)" HTTP_AUTHORIZATION=$1` to .htaccess (Plesk and nginx: ask the host to pass it on to PHP), or connect by '
+    "our plugin, which needs no such header.",
     "credentials": "Enter the user's login name (not the name of the application password) and a current application "
     "password, made in WordPress under Users, Profile.",
-    "app_passwords_off": "Serve the site over https, and allow application passwords in the security plug-in.",
+    "app_passwords_off": "Serve the site over https, and allow application passwords in the security plug-in; or "
+    "connect by our plugin, which needs none.",
+    "plugin_missing": "Install and activate Igny8 Bridge in WordPress, under Plugins, and connect it with the site's "
+    "ApiKey.",
+    "plugin_secret": "Connect again in WordPress, under Settings, Igny8: the site was connected anew since, or "
+    "restored.",
+    "plugin_clock": "Set the clock of the web server right (NTP): requests are signed with their time.",
+    "plugin_user": "Choose another user in WordPress, under Settings, Igny8, and connect again.",
     "capability": "Give this WordPress user the role Editor or Administrator.",
+    "type_missing": "Choose a post type or taxonomy that the site has, and that its REST API shows (show_in_rest).",
     "not_found": "It was deleted in WordPress.",
+    "too_long": "It is asked for in smaller parts.",
     "too_large": "Raise the upload limit of the site (upload_max_filesize, post_max_size).",
     "upload": "Look for a full disk, the upload limit, and the image library of PHP (GD or Imagick).",
     "rate_limited": "It is tried again later.",
@@ -89,7 +115,7 @@ class WordPressError(Exception):
 
     @property
     def maybe_done(self) -> bool:
-        return self.cause == "html" or (not self.permanent and self.cause not in _NOT_DONE)
+        return self.cause in ("html", "php_notice") or (not self.permanent and self.cause not in _NOT_DONE)
 
 
 def error_of_transport(error: OutboundError, host: str) -> WordPressError:
@@ -100,6 +126,7 @@ def error_of_transport(error: OutboundError, host: str) -> WordPressError:
         "refused": "refused",
         "tls": "tls",
         "timeout": "timeout",
+        "too_large": "too_long",
     }.get(error.reason, "unreachable")
     return WordPressError(cause, str(error), permanent=error.permanent)
 
@@ -109,6 +136,10 @@ def error_of_answer(response: httpx.Response) -> WordPressError:
     host, status = response.url.host, response.status_code
     if response.is_redirect:
         where = response.headers.get("Location", "another address")[:200]
+        if "wp-login.php" in where:
+            return WordPressError(
+                "rest_blocked", f"{host} sends its REST API to the login page.", status=status
+            )
         return WordPressError("redirect", f"{host} redirects to {where}.", status=status)
     text = response.text[:20_000]
     if "cf-mitigated" in response.headers or (status in (403, 429, 503) and CHALLENGE.search(text)):
@@ -116,11 +147,20 @@ def error_of_answer(response: httpx.Response) -> WordPressError:
     found = json_of(text)
     if isinstance(found, dict) and isinstance(found.get("code"), str):
         return _of_code(host, status, found, _seconds(response))
+    if response.is_success and (notice := NOTICE.search(text)):
+        said = " ".join(re.sub(r"<[^>]*>", "", unescape(notice[0])).split())[:200]
+        return WordPressError(
+            "php_notice", f"{host} puts a message of PHP before its answer: {said}.", status=status
+        )
     if response.is_success and text.lstrip()[:1] in ("{", "["):
         return WordPressError("cut", f"{host} did not end its answer.", status=status)
     if response.is_success:
         return WordPressError(
             "html", f"{host} answered with a page where its REST API was asked.", status=status
+        )
+    if status == 401 and "www-authenticate" in response.headers:
+        return WordPressError(
+            "server_password", f"The web server of {host} asks for a password.", status=status
         )
     cause, sentence = _of_status(host, status)
     return WordPressError(cause, sentence, status=status, retry_after=_seconds(response))
@@ -129,7 +169,7 @@ def error_of_answer(response: httpx.Response) -> WordPressError:
 def json_of(text: str):
     """The JSON of an answer, or None."""
     try:
-        return json.loads(text)
+        return json.loads(text.removeprefix("\ufeff"))
     except ValueError:
         return None
 
@@ -138,7 +178,9 @@ def _of_code(host: str, status: int, found: dict, seconds: float | None) -> Word
     code = found["code"]
     said = re.sub(r"<[^>]*>", "", str(found.get("message", "")))[:300].strip()
     cause = "rejected"
-    if code in CREDENTIALS:
+    if code in PLUGIN:
+        cause = PLUGIN[code]
+    elif code in CREDENTIALS:
         cause = "credentials"
     elif code in PASSWORDS_OFF:
         cause = "app_passwords_off"

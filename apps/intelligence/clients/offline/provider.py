@@ -10,7 +10,9 @@ from . import embeddings
 from .article import article
 from .ideas import cluster_names, ideas
 from .image_prompts import image_prompts
+from .linking import linking
 from .long_article import frame, outline, section
+from .optimize import optimize
 from .picture import draw
 
 MODEL = "offline"
@@ -38,6 +40,10 @@ class OfflineProvider:
                 data = frame(inputs)
             case "image_prompts":
                 data = image_prompts(inputs)
+            case "linking":
+                data = linking(inputs)
+            case "optimize":
+                data = optimize(inputs)
             case function:
                 raise ProviderRefused(
                     f"The offline provider cannot do “{function}”. Set up an AI provider in the settings."

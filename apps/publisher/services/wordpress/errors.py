@@ -1,4 +1,4 @@
-from apps.core.errors import AppError
+from apps.core.errors import AppError, Conflict
 from apps.integration.clients.wordpress import WordPressError
 
 # Only this one article is concerned: its words, its size, its moment, its post. Else no other would go either.
@@ -34,4 +34,21 @@ class TargetFailed(AppError):
             permanent=error.permanent,
             target_down=error.cause not in _OF_THE_ARTICLE and not error.code.startswith("rest_cannot_edit"),
             retry_after=error.retry_after,
+        )
+
+
+class EditedOnBothSides(Conflict):
+    """People changed an article in WordPress and here, to different things: nothing is overwritten until they
+    choose."""
+
+    def __init__(self, title: str, fields: list[str], *, lossy: bool = False):
+        named = ", ".join(name.replace("_", " ").replace("html", "text") for name in fields)
+        why = (
+            f"The text of “{title}” in WordPress holds more than ours can, and was changed here"
+            if lossy
+            else f"“{title}” was changed both in WordPress and here ({named})"
+        )
+        super().__init__(
+            f"{why}. Nothing was overwritten: choose under integration/conflicts/ which text stays.",
+            details={"fields": fields},
         )

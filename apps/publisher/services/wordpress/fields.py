@@ -13,20 +13,27 @@ from apps.writer.models import Content
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`fields` as they are sent. `terms`: by taxonomy the ids by name. `images`: the address by image id, "" for one
-    that could not be sent; `featured` and `alt_kept` are image ids."""
+    """`fields` as they are sent. `terms`: by the article's field, of those that the post type has, the ids by name;
+    `terms_at` the post's field for them. `author`: the user who was asked for, if we may write as him; `has_author`:
+    one was asked for. `images`: the address by image id, "" for one that could not be sent; `featured` and `alt_kept`
+    are image ids."""
 
     fields: dict
     terms: dict[str, dict[str, int]]
     images: dict[int, str]
     featured: int | None
     alt_kept: set[int]
+    terms_at: dict[str, str]
+    author: int | None = None
+    has_author: bool = False
 
     def stands(self, stored: dict, *, meta: bool = True) -> bool:
         """Whether a post, as read, is this already; `meta`: its SEO fields too."""
         wanted_meta = self.fields.get("meta", {}) if meta else {}
         return all(stored.get("meta", {}).get(key) == value for key, value in wanted_meta.items()) and all(
-            _same(name, value, _raw(stored, name)) for name, value in self.fields.items() if name != "meta"
+            same_value(name, value, _raw(stored, name))
+            for name, value in self.fields.items()
+            if name != "meta"
         )
 
 
@@ -38,20 +45,28 @@ def as_text(text: str) -> str:
 def told(content: Content, wanted: Wanted, stored: dict) -> dict[str, str]:
     """By field of the article; those that it leaves empty are kept when WordPress leaves them empty too."""
     fields = {
-        name: _of(name, wanted.fields[name], _raw(stored, name))
+        name: _of(name, wanted.fields.get(name, getattr(content, name, "")), _raw(stored, name))
         for name in ("title", "excerpt", "slug", "status")
     }
     fields["html"] = _of("content", wanted.fields["content"], _raw(stored, "content"))
-    for taxonomy, terms in wanted.terms.items():
-        names, there = set(getattr(content, taxonomy)), set(stored.get(taxonomy, []))
+    for taxonomy in ("categories", "tags"):
+        names = set(getattr(content, taxonomy))
+        if taxonomy not in wanted.terms:
+            if names:
+                fields[taxonomy] = "dropped"
+            continue
+        terms, there = wanted.terms[taxonomy], set(stored.get(wanted.terms_at[taxonomy], []))
         # Without a category WordPress gives its default one.
         same = there == set(terms.values()) or (taxonomy == "categories" and not names and len(there) <= 1)
         fields[taxonomy] = "kept" if same and names == set(terms) else "changed" if there else "dropped"
+    if wanted.has_author:
+        is_theirs = stored.get("author") == wanted.author
+        fields["author"] = "dropped" if wanted.author is None else "kept" if is_theirs else "changed"
     same_date = content.published_at is None or content.published_at.replace(tzinfo=None, microsecond=0) == (
         datetime.fromisoformat(stored["date_gmt"])
     )
     fields["date"] = "kept" if same_date else "changed"
-    is_featured = stored.get("featured_media") == wanted.fields["featured_media"]
+    is_featured = stored.get("featured_media") == wanted.fields.get("featured_media", 0)
     if wanted.featured is not None:
         fields["featured_image"] = (
             "kept" if is_featured else "changed" if stored.get("featured_media") else "dropped"
@@ -80,7 +95,8 @@ def _raw(stored: dict, name: str):
     return value.get("raw", "") if isinstance(value, dict) and "raw" in value else value
 
 
-def _same(name: str, sent, stored) -> bool:
+def same_value(name: str, sent, stored) -> bool:
+    """Whether what WordPress has of a field, raw, is what was sent."""
     if name == "slug":  # other scripts come back percent-encoded
         return unquote(sent) == unquote(stored or "")
     if isinstance(sent, str) and isinstance(stored, str):
@@ -93,7 +109,7 @@ def _same(name: str, sent, stored) -> bool:
 def _of(name: str, sent: str, stored: str | None) -> str:
     if sent and not stored:
         return "dropped"
-    return "kept" if _same(name, sent, stored or "") else "changed"
+    return "kept" if same_value(name, sent, stored or "") else "changed"
 
 
 def _html(html: str) -> str:

@@ -1,6 +1,7 @@
 """The fields of the SEO plug-ins: sent where the site has registered them, as it drops all others in silence."""
 
-from apps.integration.clients.wordpress import WordPress
+from collections.abc import Collection
+
 from apps.writer.models import Content
 
 # Our field: its key for Yoast, Rank Math and AIOSEO.
@@ -11,12 +12,5 @@ KEYS = {
 }
 
 
-def meta_keys(site: WordPress, route: str) -> set[str]:
-    """The meta keys that the REST API of a post type takes."""
-    schema = site.request("OPTIONS", route).get("schema", {})
-    meta = schema.get("properties", {}).get("meta", {}).get("properties", {})
-    return set(meta) if isinstance(meta, dict) else set()
-
-
-def meta_values(content: Content, registered: set[str]) -> dict[str, str]:
+def meta_values(content: Content, registered: Collection[str]) -> dict[str, str]:
     return {key: getattr(content, name) for name, keys in KEYS.items() for key in keys if key in registered}

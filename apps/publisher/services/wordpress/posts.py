@@ -7,10 +7,15 @@ The way of a new one, each step of which may be the last that this process does:
 2. Its id is stored here. From now on there is nothing to look for.
 3. The draft gets all fields and is published by one update, which may be done twice.
 4. All fields are read back.
+
+One that is out is held first against what both sides last agreed on: what people changed in WordPress is not written
+over (`sync.agreement`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -19,18 +24,21 @@ from apps.core.locks import named_lock
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration
 from apps.integration.services.connections import integration_of, wordpress_of
+from apps.integration.services.sync.agreement import flat, post_agreed, post_of
 from apps.publisher.models import PublishingRecord, WordPressPost
 from apps.publisher.services.illustrated import html_illustrated
+from apps.publisher.services.wordpress.bringing import post_bring
 from apps.publisher.services.wordpress.errors import TargetFailed
-from apps.publisher.services.wordpress.fields import Wanted, as_text, told
+from apps.publisher.services.wordpress.fields import Wanted, as_text, same_value, told
+from apps.publisher.services.wordpress.keys import drafts_of_key, key_fields, posts_of_key
+from apps.publisher.services.wordpress.kinds import Kind, author_of, kind_of, rest_base_of
 from apps.publisher.services.wordpress.media import media_put, media_tidy
-from apps.publisher.services.wordpress.meta import meta_keys, meta_values
+from apps.publisher.services.wordpress.meta import meta_values
 from apps.publisher.services.wordpress.terms import terms_put
 from apps.writer.models import Content, Image
 from apps.writer.services.blocks import html_blocks
 from apps.writer.services.html import html_clean
 
-LIVE = "publish,future,draft,pending,private"
 # The longest that a slow site may still work on a request whose answer nobody waits for.
 LATE = timedelta(minutes=10)
 
@@ -43,13 +51,15 @@ class Written:
     url: str
     published_at: datetime
     fields: dict[str, str] = field(default_factory=dict)
+    # Says, in the transaction that makes the article published, that both sides agree on it.
+    agreed: Callable[[], None] = lambda: None
 
 
 def post_write(*, content: Content, integration: SiteIntegration, again: bool) -> Written:
     """Makes or updates the post of an article and reads it back. `again`: it was begun before, and not ended.
 
-    May be done any number of times, also side by side. No transaction may be open. Raises TargetFailed, and Busy
-    when somebody else publishes the same article.
+    May be done any number of times, also side by side. No transaction may be open. Raises TargetFailed,
+    EditedOnBothSides, and Busy when somebody else publishes the same article.
     """
     images = {
         image.pk: image
@@ -65,8 +75,9 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
             post, doubt = _post(site, integration, content)
             if doubt or again:
                 WordPressPost.objects.filter(pk=post.pk).update(tidy_at=timezone.now() + LATE)
-            wanted = _wanted(site, post, images, media, alt_kept)
-            stored = _brought(site, post, wanted)
+            kind = kind_of(site, integration, post.post_type)
+            wanted = _wanted(site, integration, kind, post.content, images, media, alt_kept)
+            synced, stored, sent = post_bring(site, integration, post, wanted, kind.as_synced)
     except WordPressError as error:
         raise TargetFailed.of(error) from error
     if stored["status"] != "publish":
@@ -75,7 +86,25 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
             f"the user {integration.username} the right to publish."
         )
     published_at = datetime.fromisoformat(stored["date_gmt"]).replace(tzinfo=UTC)
-    return Written(str(post.external_id), stored["link"], published_at, told(content, wanted, stored))
+    return Written(
+        external_id=str(post.external_id),
+        url=stored["link"],
+        published_at=published_at,
+        fields=told(content, wanted, stored),
+        agreed=partial(
+            post_agreed,
+            synced.pk,
+            content,
+            wanted=flat(wanted.fields),
+            sent=sent,
+            stored=stored,
+            same=same_value,
+            kind=kind.as_synced,
+            images={
+                m.url: [pk, m.external_id] for pk, m in media.items() if m.url in wanted.fields["content"]
+            },
+        ),
+    )
 
 
 def post_tidy(post_id: int) -> int:
@@ -86,9 +115,10 @@ def post_tidy(post_id: int) -> int:
     if integration and integration.place == post.place:
         try:
             with named_lock(f"publish.{post.content_id}"), wordpress_of(integration) as site:
-                for found in _by_key(site, post.post_type, post.content):
-                    if found["id"] != post.external_id and found["status"] == "draft":
-                        site.delete(f"/wp/v2/{post.post_type}/{found['id']}")
+                posts = posts_of_key(site, integration, post.post_type, post.content)
+                for found in drafts_of_key(post.content, posts):
+                    if found["id"] != post.external_id:
+                        site.delete(f"/wp/v2/{found['rest_base']}/{found['id']}")
                         deleted += 1
                 deleted += media_tidy(site, integration, post.content)
         except WordPressError as error:
@@ -97,17 +127,18 @@ def post_tidy(post_id: int) -> int:
     return deleted
 
 
-def _key_slug(content: Content) -> str:
-    return f"igny8-{content.content_key.hex}"
-
-
-def _wanted(site: WordPress, post: WordPressPost, images: dict, media: dict, alt_kept: set[int]) -> Wanted:
-    content = post.content
+def _wanted(
+    site: WordPress,
+    integration: SiteIntegration,
+    kind: Kind,
+    content: Content,
+    images: dict,
+    media: dict,
+    alt_kept: set[int],
+) -> Wanted:
     body = html_illustrated(html_clean(content.html), images, {pk: m.url for pk, m in media.items()})
     featured = next((pk for pk, i in images.items() if i.kind == Image.Kind.FEATURED and pk in media), None)
-    taxonomies = {}
-    if post.post_type == WordPressPost.PostType.POSTS:
-        taxonomies = {name: terms_put(site, name, getattr(content, name)) for name in ("categories", "tags")}
+    terms = {name: terms_put(site, at, getattr(content, name)) for name, at in kind.taxonomies.items()}
     fields = {
         "title": as_text(content.title),
         "content": html_blocks(body, {m.url: m.external_id for m in media.values()}),
@@ -115,19 +146,25 @@ def _wanted(site: WordPress, post: WordPressPost, images: dict, media: dict, alt
         "slug": content.slug,
         "status": "publish",
         "featured_media": media[featured].external_id if featured else 0,
-        **{name: sorted(terms.values()) for name, terms in taxonomies.items()},
+        **{kind.taxonomies[name].rest_base: sorted(ids.values()) for name, ids in terms.items()},
     }
+    for name in ("excerpt", "featured_media"):
+        if name not in kind.fields:
+            del fields[name]
     if not fields.get("categories"):
         fields.pop("categories", None)  # WordPress gives its default one
-    meta = meta_values(content, meta_keys(site, f"/wp/v2/{post.post_type}"))
+    meta = meta_values(content, kind.meta)
     if meta:
         fields["meta"] = meta
     return Wanted(
         fields=fields,
-        terms=taxonomies,
+        terms=terms,
         images={pk: media[pk].url if pk in media else "" for pk in images},
         featured=featured,
         alt_kept=alt_kept,
+        terms_at={name: at.rest_base for name, at in kind.taxonomies.items()},
+        author=_author(site, integration) if "author" in kind.fields else None,
+        has_author=bool(integration.author),
     )
 
 
@@ -140,28 +177,26 @@ def _post(
     stands = row and _read(site, row)
     if stands:
         if stands["status"] == "trash":
-            raise TargetFailed(
-                f"The article lies in the trash of {site.host}. Restore it there, or delete it for good; publish then."
-            )
+            raise _in_trash(site)
         row.content = content
         return row, None
     if row:  # deleted there for good
         row.delete()
-    moved = next((r for r in rows if _is_copy(site, r, content)), None)
-    kind = moved.post_type if moved else "pages" if content.content_type == "page" else "posts"
+    moved = _theirs(site, integration, content) or next((r for r in rows if _is_copy(site, r, content)), None)
+    kind = moved.post_type if moved else rest_base_of(site, integration, content)
     lost, drafts = None, []
     if not moved:
-        drafts = _by_key(site, kind, content)
+        drafts = posts_of_key(site, integration, kind, content)
         if not drafts:
-            lost = _draft(site, kind, content)
-            drafts = _by_key(site, kind, content)
+            lost = _draft(site, integration, kind, content)
+            drafts = posts_of_key(site, integration, kind, content)
             if not drafts:
                 raise lost or WordPressError(
                     "timeout", f"{site.host} took the article, and does not have it."
                 )
-        for double in drafts[1:]:
-            if double["status"] == "draft":
-                site.delete(f"/wp/v2/{kind}/{double['id']}")
+        kind = drafts[0]["rest_base"]
+        for double in drafts_of_key(content, drafts[1:]):
+            site.delete(f"/wp/v2/{double['rest_base']}/{double['id']}")
     found = moved.external_id if moved else drafts[0]["id"]
     defaults = {
         "account_id": content.account_id,
@@ -178,11 +213,35 @@ def _post(
         raise TargetFailed(
             f"Post {found} of {site.host} is another article of yours already. Tell us both articles."
         ) from None
-    if row.external_id != found and drafts and drafts[0]["status"] == "draft":
+    if row.external_id != found and drafts_of_key(content, drafts[:1]):
         # Somebody who works beside us was faster, and his draft has lost the key's slug meanwhile.
         site.delete(f"/wp/v2/{kind}/{found}")
+    if row.external_id == found and drafts and drafts[0]["status"] == "trash":
+        raise _in_trash(site)
     row.content = content
     return row, lost
+
+
+def _author(site: WordPress, integration: SiteIntegration) -> int | None:
+    return author_of(site, integration.author) if integration.author else None
+
+
+def _in_trash(site: WordPress) -> TargetFailed:
+    return TargetFailed(
+        f"The article lies in the trash of {site.host}. Restore it there, or delete it for good; publish then."
+    )
+
+
+def _theirs(site: WordPress, integration: SiteIntegration, content: Content) -> WordPressPost | None:
+    """The post that an article came from; unsaved. One that was deleted for good is forgotten."""
+    synced = post_of(integration=integration, content=content)
+    if synced is None:
+        return None
+    row = WordPressPost(content=content, post_type=synced.post_type, external_id=synced.external_id)
+    if _read(site, row):
+        return row
+    synced.delete()
+    return None
 
 
 def _read(site: WordPress, row: WordPressPost) -> dict | None:
@@ -202,9 +261,13 @@ def _is_copy(site: WordPress, row: WordPressPost, content: Content) -> bool:
     return bool(same) and found["status"] != "trash"
 
 
-def _draft(site: WordPress, kind: str, content: Content) -> WordPressError | None:
+def _draft(
+    site: WordPress, integration: SiteIntegration, kind: str, content: Content
+) -> WordPressError | None:
     """Makes the empty draft. Returns why no good answer came, when it may be there all the same, or come yet."""
-    draft = {"status": "draft", "slug": _key_slug(content), "title": as_text(content.title)}
+    draft = {"status": "draft", "title": as_text(content.title), **key_fields(integration, content)}
+    if author := _author(site, integration):
+        draft["author"] = author  # once: whose it is afterwards is the site's to say
     try:
         site.post(f"/wp/v2/{kind}", draft, once=True)
     except WordPressError as error:
@@ -212,36 +275,3 @@ def _draft(site: WordPress, kind: str, content: Content) -> WordPressError | Non
             raise
         return error
     return None
-
-
-def _by_key(site: WordPress, kind: str, content: Content) -> list[dict]:
-    """Posts that carry the article's key as their slug, the oldest first."""
-    slug = _key_slug(content)
-    found = site.get(
-        f"/wp/v2/{kind}",
-        slug=",".join([slug, *(f"{slug}-{n}" for n in range(2, 6))]),
-        status=LIVE,
-        context="edit",
-        per_page=100,
-        _fields="id,status",
-    )
-    return sorted(found, key=lambda post: post["id"])
-
-
-def _brought(site: WordPress, post: WordPressPost, wanted: Wanted) -> dict:
-    """Brings the post to what is wanted and returns how it stands afterwards. What stands so already is not touched."""
-    stored = site.get(post.path, context="edit")
-    if wanted.stands(stored):
-        return stored
-    try:
-        site.post(post.path, wanted.fields)
-    except WordPressError as error:
-        # WordPress saves the post before it looks whether the SEO fields may be written, and a plug-in may spoil the
-        # answer to what was done: the post itself says what it is.
-        stored = site.get(post.path, context="edit")
-        if wanted.stands(stored, meta=False):
-            return stored
-        if "meta" not in wanted.fields or error.cause not in ("capability", "rejected"):
-            raise
-        site.post(post.path, {name: value for name, value in wanted.fields.items() if name != "meta"})
-    return site.get(post.path, context="edit")

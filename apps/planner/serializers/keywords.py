@@ -1,4 +1,4 @@
-"""What comes in and goes out of the planner."""
+"""Keywords, of the library and of a site."""
 
 from django.db import transaction
 from rest_framework import serializers
@@ -7,7 +7,7 @@ from apps.accounts.models import Sector, Site
 from apps.core.serializers import IdsField, TenantRelatedField, TenantSerializer
 from apps.planner.keyword_files import CellError, keyword_key, keyword_text
 from apps.planner.keyword_files.cells import country_of
-from apps.planner.models import Cluster, ContentIdea, ContentType, Intent, Keyword, Structure
+from apps.planner.models import Cluster, Intent, Keyword
 
 KEYWORD_FIELDS = ["id", "site", "sector", "seed_keyword", "keyword", "volume", "volume_is_estimate", "difficulty",
                   "country", "intent", "cluster", "cluster_name", "status", "created_at", "updated_at"]  # fmt: skip
@@ -51,6 +51,12 @@ class WorkflowSerializer(TenantSerializer):
                 type(instance).objects.filter(pk=instance.pk).move_to(status)
                 instance.status = status
         return instance
+
+
+def something(attrs: dict) -> dict:
+    if len(attrs) < 2:
+        raise serializers.ValidationError("Say what is to be changed: give one field besides ids.")
+    return attrs
 
 
 class KeywordSerializer(WorkflowSerializer):
@@ -107,6 +113,8 @@ class KeywordSerializer(WorkflowSerializer):
             instance.status = Keyword.Status.CLUSTERED
         elif not cluster and instance.cluster_id and instance.status != Keyword.Status.DISABLED:
             instance.status = Keyword.Status.NEW
+        if cluster and cluster.pk != instance.cluster_id:
+            Cluster.objects.filter(pk=cluster.pk).update(is_edited=True)
         if "volume" in validated_data:
             instance.volume_is_estimate = False
         if "sector" in validated_data and instance.seed_keyword_id is None:
@@ -130,7 +138,7 @@ class AddToWorkflowSerializer(serializers.Serializer):
     )
 
     def validate(self, attrs: dict) -> dict:
-        _same_site(attrs)
+        same_site(attrs)
         return attrs
 
 
@@ -152,131 +160,14 @@ class UploadSerializer(serializers.Serializer):
     preview = serializers.BooleanField(required=False, default=False, help_text="Only look, import nothing.")
 
     def validate(self, attrs: dict) -> dict:
-        _same_site(attrs)
+        same_site(attrs)
         return attrs
 
 
-def _same_site(attrs: dict) -> None:
+def same_site(attrs: dict) -> None:
     sector = attrs.get("sector_id")
     if sector and sector.site_id != attrs["site_id"].pk:
         raise serializers.ValidationError({"sector_id": ["It belongs to another site."]})
-
-
-class ClusterSerializer(WorkflowSerializer):
-    sector = TenantRelatedField(queryset=Sector.objects.all(), required=False, allow_null=True)
-    parent = TenantRelatedField(
-        queryset=Cluster.objects.filter(is_hub=True), required=False, allow_null=True, help_text="A hub."
-    )
-    name = serializers.CharField(max_length=500)
-    keyword_count = serializers.IntegerField(read_only=True, help_text="Of a hub: of the clusters under it.")
-    volume = serializers.IntegerField(read_only=True)
-    difficulty = serializers.FloatField(read_only=True, allow_null=True, help_text="The average.")
-
-    class Meta:
-        model = Cluster
-        fields = ["id", "site", "sector", "parent", "name", "description", "status", "is_hub", "is_locked",
-                  "keyword_count", "volume", "difficulty", "created_at", "updated_at"]  # fmt: skip
-
-    def validate(self, attrs: dict) -> dict:
-        attrs = super().validate(attrs)
-        old = self.instance
-        is_hub = attrs.get("is_hub", old.is_hub if old else False)
-        if is_hub and attrs.get("parent", old.parent_id if old else None):
-            raise serializers.ValidationError({"parent": ["A hub has no hub above it."]})
-        if old and is_hub != old.is_hub and (old.keywords.exists() or old.children.exists()):
-            raise serializers.ValidationError({"is_hub": ["It holds keywords or clusters: empty it first."]})
-        return attrs
-
-
-class ClusterUpdateSerializer(serializers.Serializer):
-    ids = IdsField()
-    status = serializers.ChoiceField(choices=Cluster.Status.choices, required=False)
-    is_locked = serializers.BooleanField(required=False)
-
-    def validate(self, attrs: dict) -> dict:
-        return _something(attrs)
-
-
-def _something(attrs: dict) -> dict:
-    if len(attrs) < 2:
-        raise serializers.ValidationError("Say what is to be changed: give one field besides ids.")
-    return attrs
-
-
-class AutoClusterSerializer(serializers.Serializer):
-    site_id = TenantRelatedField(queryset=Site.objects.all())
-    sector_id = TenantRelatedField(queryset=Sector.objects.all(), required=False, allow_null=True)
-    keyword_ids = IdsField(
-        required=False, help_text="Of these the new ones; without it all new ones of the site."
-    )
-    granularity = serializers.FloatField(
-        min_value=0, max_value=1, default=0.5, help_text="0: few large clusters, 1: many small ones."
-    )
-
-    def validate(self, attrs: dict) -> dict:
-        _same_site(attrs)
-        return attrs
-
-
-class GenerateIdeasSerializer(serializers.Serializer):
-    cluster_ids = IdsField()
-    ideas_per_cluster = serializers.IntegerField(min_value=1, max_value=10, default=1)
-
-
-class KeywordIdsField(IdsField):
-    """Keywords as ids, looked up in one query however many there are."""
-
-    def get_attribute(self, instance: ContentIdea) -> list[int]:
-        return [keyword.pk for keyword in instance.keywords.all()]
-
-    def to_internal_value(self, data) -> list[Keyword]:
-        ids = super().to_internal_value(data)
-        tenant = self.context["request"].tenant
-        found = list(Keyword.objects.for_tenant(tenant).filter(pk__in=ids).only("pk", "site_id"))
-        if missing := set(ids) - {keyword.pk for keyword in found}:
-            raise serializers.ValidationError(f"There is no keyword with the id {min(missing)}.")
-        return found
-
-
-class OutlinePartSerializer(serializers.Serializer):
-    heading = serializers.CharField(max_length=300)
-    points = serializers.ListField(child=serializers.CharField(max_length=2000), max_length=50, default=list)
-
-
-class ContentIdeaSerializer(WorkflowSerializer):
-    sector = TenantRelatedField(queryset=Sector.objects.all(), required=False, allow_null=True)
-    cluster = TenantRelatedField(queryset=Cluster.objects.all(), required=False, allow_null=True)
-    cluster_name = serializers.CharField(source="cluster.name", read_only=True, allow_null=True)
-    title = serializers.CharField(max_length=300)
-    keywords = KeywordIdsField(required=False, allow_empty=True, help_text="Ids.")
-    outline = OutlinePartSerializer(many=True, required=False, max_length=100)
-    word_count = serializers.IntegerField(min_value=100, max_value=20_000, required=False)
-
-    class Meta:
-        model = ContentIdea
-        fields = ["id", "site", "sector", "cluster", "cluster_name", "title", "description", "content_type",
-                  "structure", "intent", "primary_keyword", "keywords", "outline", "word_count", "status",
-                  "is_offline_draft", "created_at", "updated_at"]  # fmt: skip
-        read_only_fields = ["is_offline_draft"]
-
-    def validate(self, attrs: dict) -> dict:
-        attrs = super().validate(attrs)
-        site_id = attrs["site"].pk if "site" in attrs else self.instance.site_id
-        if any(keyword.site_id != site_id for keyword in attrs.get("keywords", [])):
-            raise serializers.ValidationError({"keywords": [f"They must belong to site {site_id}."]})
-        return attrs
-
-
-class IdeaUpdateSerializer(serializers.Serializer):
-    ids = IdsField()
-    status = serializers.ChoiceField(choices=ContentIdea.Status.choices, required=False)
-    content_type = serializers.ChoiceField(choices=ContentType.choices, required=False)
-    structure = serializers.ChoiceField(choices=Structure.choices, required=False)
-    intent = serializers.ChoiceField(choices=Intent.choices, required=False, allow_blank=True)
-    word_count = serializers.IntegerField(min_value=100, max_value=20_000, required=False)
-
-    def validate(self, attrs: dict) -> dict:
-        return _something(attrs)
 
 
 class SeedKeywordSerializer(serializers.Serializer):
