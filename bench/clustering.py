@@ -1,11 +1,11 @@
-"""Keyword clustering: quality on two labelled sets, speed, memory, and what adding keywords later costs.
+"""Keyword clustering: quality on labelled sets, speed, memory, and what adding keywords later costs.
 
-    make bench-clustering                  # ROWS=1000000 for a run over a million as well
+    make bench-clustering                  # ROWS=1000000 for a run over a million as well; TIER=minilm
 
-The labelled sets (data/*.csv.gz, columns query and topic): queries that people typed for one of 125 search tasks, and
-20 sentences for each of 150 intents. Quality is the F1 over pairs: two keywords together or apart. Each timing runs in
-a process of its own, so that its peak memory is its own; loading numpy, scipy and the vectors, once a process, is told
-beside it."""
+The labelled sets (data/*.csv.gz, columns query and topic): queries that people typed for one of 125 search tasks, 20
+sentences for each of 150 intents, and what people ask of four subjects, in 38 articles (written for this benchmark).
+Quality is the F1 over pairs: two keywords together or apart. Each timing runs in a process of its own, so that its
+peak memory is its own; loading numpy, scipy and the vectors, once a process, is told beside it."""
 
 import csv
 import gzip
@@ -24,6 +24,8 @@ from apps.planner.clustering.text import FUNCTION_WORDS, singular, words
 
 DATA = Path(__file__).parent / "data"
 SETS = ("user_queries", "intents")
+FACETS = "facets"
+TIER = os.environ.get("TIER", "static")
 COMPONENTS = "TF-IDF components, best cut a set"
 BEFORE = (
     "best|cheap|how to|what is|buy|top 10|free|why|diy|affordable|online|local|easy|learn|history of|types of|"
@@ -108,20 +110,20 @@ def plain_hybrid(keywords):
     import numpy as np
     from scipy import sparse
 
-    from apps.planner.clustering.engine import GAMMA
-    from apps.planner.clustering.features import MEANING, build_features
+    from apps.planner.clustering.features import build_features
     from apps.planner.clustering.leiden import partition
+    from apps.planner.clustering.tiers import STATIC
 
     features = build_features(keywords)
-    near = MEANING * np.maximum(features.meaning @ features.meaning.T, 0)
+    near = STATIC.meaning * np.maximum(features.meaning @ features.meaning.T, 0)
     near += (features.wording @ features.wording.T).toarray()
     np.fill_diagonal(near, 0)
     near[near < np.sort(near, axis=1)[:, -25][:, None]] = 0
-    return partition(sparse.csr_matrix(np.round(np.maximum(near, near.T), 6)), GAMMA).tolist()
+    return partition(sparse.csr_matrix(np.round(np.maximum(near, near.T), 6)), STATIC.gamma).tolist()
 
 
 def ours(keywords):
-    return labels(cluster_keywords(keywords), len(keywords))
+    return labels(cluster_keywords(keywords, tier=TIER), len(keywords))
 
 
 def added_later(keywords, topics, seed: int) -> tuple[float, float, float]:
@@ -133,7 +135,9 @@ def added_later(keywords, topics, seed: int) -> tuple[float, float, float]:
     before = scores([topics[i] for i in early], list(placed.values()))[0]
     new = sorted(late)
     joined = join_keywords(
-        [(keywords[i], number) for i, number in placed.items() if number >= 0], [keywords[i] for i in new]
+        [(keywords[i], number) for i, number in placed.items() if number >= 0],
+        [keywords[i] for i in new],
+        tier=TIER,
     )
     # Those that found no cluster are grouped among themselves and with the ones alone, as a second run would.
     left = [i for i, number in zip(new, joined, strict=True) if number is None]
@@ -153,9 +157,11 @@ def measure(count: int) -> None:
     """Runs in a process of its own; prints one JSON line."""
     keywords = recombined(count)
     begun = time.perf_counter()
-    cluster_keywords(labelled("user_queries")[0][:100])  # a worker loads numpy, scipy and the vectors once
+    cluster_keywords(
+        labelled("user_queries")[0][:100], tier=TIER
+    )  # a worker loads numpy, scipy and the vectors once
     started, busy = time.perf_counter(), time.process_time()
-    result = cluster_keywords(keywords)
+    result = cluster_keywords(keywords, tier=TIER)
     print(
         json.dumps(
             {
@@ -175,6 +181,7 @@ def measure(count: int) -> None:
 def main() -> None:
     sets = {name: labelled(name) for name in SETS}
     f1: dict[tuple[str, str], float] = {}
+    print(f"tier {TIER}")
     print(f"{'pairwise':34}" + "".join(f"{name:>14} F     P     R  " for name in SETS))
     methods = {
         COMPONENTS: lambda keywords: (components(keywords, threshold / 20) for threshold in range(6, 17)),
@@ -187,6 +194,13 @@ def main() -> None:
             f1[method, name], precision, recall = max(scores(topics, found) for found in run(keywords))
             cells.append(f"{f1[method, name]:16.3f} {precision:.3f} {recall:.3f}")
         print(f"{method:34}" + "  ".join(cells), flush=True)
+
+    keywords, topics = labelled(FACETS)
+    amid = keywords + sets["user_queries"][0]  # a subject among others, as keywords come
+    facets = {"alone": ours(keywords), "amid": ours(amid)[: len(keywords)]}
+    articles = {name: scores(topics, found) for name, found in facets.items()}
+    for name, (f, precision, recall) in articles.items():
+        print(f"articles of one subject, {name:5}: F {f:.3f}, precision {precision:.3f}, recall {recall:.3f}")
 
     losses, joined = {}, {}
     for name, (keywords, topics) in sets.items():
@@ -204,7 +218,9 @@ def main() -> None:
     same = True
     for keywords, _ in sets.values():
         mixed = random.Random(5).sample(keywords, len(keywords))
-        same &= meaning_of(keywords, cluster_keywords(keywords)) == meaning_of(mixed, cluster_keywords(mixed))
+        same &= meaning_of(keywords, cluster_keywords(keywords, tier=TIER)) == meaning_of(
+            mixed, cluster_keywords(mixed, tier=TIER)
+        )
     print(f"shuffled input gives the same clusters, names and hubs: {same}", flush=True)
 
     sizes = sorted({10_000, 100_000} | ({int(os.environ["ROWS"])} if os.environ.get("ROWS") else set()))
@@ -228,6 +244,7 @@ def main() -> None:
     ratios = {
         "f_user_queries": f1["ours", "user_queries"],
         "f_intents": f1["ours", "intents"],
+        "f_facets": min(f for f, _, _ in articles.values()),
         "over_components": min(f1["ours", name] / f1[COMPONENTS, name] for name in SETS),
         "over_plain_hybrid": min(f1["ours", name] / f1["plain hybrid", name] for name in SETS),
         "join_loss": max(losses.values()),

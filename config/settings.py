@@ -341,6 +341,11 @@ JOB_KINDS: dict[str, dict] = {
         "on_failed": "apps.notifications.tasks.digest_failed",
         "queue": "default",
     },
+    "notifications.webhook": {
+        "run": "apps.notifications.tasks.run_webhook",
+        "on_failed": "apps.notifications.tasks.webhook_failed",
+        "queue": "sync",
+    },
     "notifications.site_setup": {
         "run": "apps.notifications.tasks.run_site_setup",
         "on_failed": "apps.notifications.tasks.site_setup_failed",
@@ -514,6 +519,8 @@ ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", "")
 ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", "")
 AI_TEXT_MODEL = env.str("AI_TEXT_MODEL", "")
 AI_IMAGE_MODEL = env.str("AI_IMAGE_MODEL", "")
+# What clustering knows of the meaning of keywords: static, or minilm (see requirements/minilm.in).
+CLUSTERING_TIER = env.str("CLUSTERING_TIER", "static")
 # Calls at a time to one provider, over all processes.
 AI_CONCURRENCY = {
     "openai": env.int("AI_CONCURRENCY_OPENAI", 16),

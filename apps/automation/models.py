@@ -26,6 +26,19 @@ class Run(TenantModel):
     handed_over = ("user",)
     ACTIVE = (Status.PENDING, Status.RUNNING, Status.PAUSED)
 
+    class Reason(models.TextChoices):
+        """Why it is paused. Those of GOES_ON may be over without anybody's doing."""
+
+        USER = "user"
+        CREDITS = "credits"
+        PLAN_LIMIT = "plan_limit"
+        PROVIDER = "provider"
+        TARGET = "target"
+        CREDITS_LIMIT = "credits_limit"
+        ERROR = "error"
+
+    GOES_ON = (Reason.CREDITS, Reason.PLAN_LIMIT, Reason.PROVIDER, Reason.TARGET)
+
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="runs")
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.MANUAL)
@@ -35,6 +48,17 @@ class Run(TenantModel):
     current_stage = models.PositiveSmallIntegerField(default=1)
     pause_asked = models.BooleanField(default=False)
     error_message = models.TextField(null=True)
+    pause_reason = models.CharField(max_length=20, choices=Reason, blank=True)
+    resume_at = models.DateTimeField(
+        null=True, help_text="When it is tried again by itself, if the site wants that."
+    )
+    resume_needs = models.PositiveIntegerField(
+        default=0, help_text="Credits, for a run that was short of them."
+    )
+    resume_attempts = models.PositiveSmallIntegerField(
+        default=0, help_text="By itself, without an item done since."
+    )
+    resumed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
@@ -48,6 +72,9 @@ class Run(TenantModel):
                 name="one_active_run",
             ),
             models.UniqueConstraint(fields=["site", "scheduled_for"], name="run_due_once"),
+        ]
+        indexes = [
+            models.Index(fields=["resume_at"], name="run_resume", condition=models.Q(status="paused")),
         ]
 
     def __str__(self) -> str:
@@ -68,6 +95,7 @@ class RunStage(TenantModel):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="stages")
     number = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    reason = models.CharField(max_length=500, blank=True, help_text="Why it was skipped, or ended early.")
     started_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
 
@@ -89,6 +117,7 @@ class RunItem(TenantModel):
         CLAIMED = "claimed"
         DONE = "done"
         FAILED = "failed"
+        SKIPPED = "skipped"
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="items")
     stage = models.PositiveSmallIntegerField()
@@ -96,7 +125,7 @@ class RunItem(TenantModel):
     state = models.CharField(max_length=8, choices=State, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     claim_token = models.UUIDField(null=True)
-    claimed_at = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True, help_text="When the work on it began.")
     credits = models.PositiveIntegerField(default=0)
     result = models.JSONField(null=True, encoder=DjangoJSONEncoder)
     error = models.TextField(blank=True)

@@ -2,6 +2,7 @@ from celery import shared_task
 
 from apps.automation.models import Run
 from apps.automation.services.engine import Engine
+from apps.automation.services.pausing import runs_resume_due
 from apps.automation.services.runs import runs_start_due
 from apps.core.jobs import JobRun
 from apps.core.queues import Queue
@@ -17,7 +18,7 @@ def run_failed(job: JobRun) -> None:
     """The job ended without the run: the run says so."""
     run_id = job.payload["run_id"]
     if Run.objects.filter(pk=run_id, status__in=Run.ACTIVE).update(
-        status=Run.Status.PAUSED, error_message=job.job.error
+        status=Run.Status.PAUSED, error_message=job.job.error, pause_reason=Run.Reason.ERROR, resume_at=None
     ):
         notify(
             account_id=job.account_id,
@@ -25,7 +26,8 @@ def run_failed(job: JobRun) -> None:
             severity="error",
             title="A run has stopped",
             message=f"{job.job.error} Resume it to go on where it stopped.",
-            metadata={"run_id": run_id},
+            metadata={"run_id": run_id, "reason": Run.Reason.ERROR},
+            event="run.paused",
         )
 
 
@@ -37,4 +39,5 @@ def run_failed(job: JobRun) -> None:
     expires=20,
 )
 def start_due_runs() -> None:
+    runs_resume_due()
     runs_start_due()

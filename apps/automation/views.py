@@ -1,5 +1,8 @@
+import hashlib
+
 import django_filters
-from django.http import Http404
+from django.http import Http404, HttpResponseNotModified
+from django.utils.http import parse_etags, quote_etag
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
@@ -11,14 +14,19 @@ from apps.accounts.models import Site
 from apps.automation.models import Run, RunLog
 from apps.automation.serializers import (
     ConfigSerializer,
+    EstimateSerializer,
+    ProcessingSerializer,
     RunDetailSerializer,
     RunLogSerializer,
     RunSerializer,
     StageCountSerializer,
 )
+from apps.automation.services.estimate import run_estimate
 from apps.automation.services.overview import run_detail, runs_with_totals, stage_counts
+from apps.automation.services.processing import run_processing
 from apps.automation.services.runs import run_cancel, run_pause, run_resume, run_start
 from apps.core.filters import ChoicesFilter, FilterSet, IdFilter
+from apps.core.renderers import dumps
 from apps.core.viewsets import TenantMixin, TenantReadViewSet
 from apps.integration.services.settings import site_settings
 
@@ -96,6 +104,25 @@ class PipelineOverviewView(SiteMixin, APIView):
         return Response(stage_counts(settings=self.settings_of_site()))
 
 
+class CurrentProcessingView(SiteMixin, APIView):
+    @extend_schema(parameters=[SITE_ID], responses=ProcessingSerializer(allow_null=True))
+    def get(self, request):
+        """What the workers are on, or null. Send the `ETag` as `If-None-Match`: a 304 says that nothing has changed."""
+        found = run_processing(site_id=self.site().pk)
+        data = ProcessingSerializer(found).data if found else None
+        tag = quote_etag(hashlib.sha256(dumps(data)).hexdigest()[:32])
+        same = tag in parse_etags(request.headers.get("If-None-Match", ""))
+        headers = {"ETag": tag}
+        return HttpResponseNotModified(headers=headers) if same else Response(data, headers=headers)
+
+
+class EstimateView(SiteMixin, APIView):
+    @extend_schema(parameters=[SITE_ID], responses=EstimateSerializer)
+    def get(self, request):
+        """What a run would do and cost if it began now, stage by stage."""
+        return Response(EstimateSerializer(run_estimate(settings=self.settings_of_site())).data)
+
+
 class PauseView(SiteMixin, APIView):
     @extend_schema(parameters=[RUN_ID], request=None, responses=RunSerializer)
     def post(self, request):
@@ -132,7 +159,7 @@ class RunFilterSet(FilterSet):
 
     class Meta:
         model = Run
-        fields = ["trigger"]
+        fields = ["trigger", "pause_reason"]
 
 
 class RunViewSet(TenantReadViewSet):

@@ -21,10 +21,10 @@ from apps.core.viewsets import TenantMixin, TenantReadViewSet, requested_key
 from apps.linker.models import Link, LinkPass
 from apps.linker.serializers import (
     BatchProcessSerializer,
-    LinkResultSerializer,
     InternalLinkSerializer,
-    OrphanSerializer,
     LinkPassSerializer,
+    LinkResultSerializer,
+    OrphanSerializer,
     ProcessLinksSerializer,
     UndoneSerializer,
 )

@@ -2,7 +2,13 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin
 
 from apps.core.admin import ReadOnly
-from apps.notifications.models import Notification, NotificationPreference, TelegramMessage
+from apps.notifications.models import (
+    Notification,
+    NotificationPreference,
+    TelegramMessage,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 
 @admin.register(TelegramMessage)
@@ -29,3 +35,21 @@ class NotificationPreferenceAdmin(ReadOnly, ModelAdmin):
     list_filter = ["notification_type", "in_app", "mail"]
     list_select_related = ["user"]
     search_fields = ["user__email"]
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnly, ModelAdmin):
+    list_display = ["account", "url", "is_active", "failing_since", "disabled_reason", "created_at"]
+    list_filter = ["is_active"]
+    list_select_related = ["account"]
+    search_fields = ["url", "account__name"]
+    exclude = ["secret"]
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnly, ModelAdmin):
+    list_display = ["created_at", "account", "endpoint", "event", "state", "attempts", "status_code", "error"]
+    list_filter = ["state", "event"]
+    list_select_related = ["account", "endpoint"]
+    search_fields = ["endpoint__url", "account__name", "event_id"]
+    date_hierarchy = "created_at"

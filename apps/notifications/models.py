@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from apps.accounts.models import Site, TelegramSubscriber
+from apps.core.fields import EncryptedTextField
 from apps.core.models import TenantModel, TenantQuerySet
 from apps.core.tenancy import Tenant
 
@@ -183,3 +184,58 @@ class NotificationPreference(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.notification_type} of {self.user_id}"
+
+
+class WebhookEndpoint(TenantModel):
+    """An address of the account's own that is told of events. Signed with a secret that is shown once."""
+
+    tenant_site = None
+    MAX = 20  # of an account
+
+    url = models.CharField(max_length=600)
+    name = models.CharField(max_length=120, blank=True)
+    secret = EncryptedTextField()
+    events = models.JSONField(default=list, blank=True, help_text="What it is told of; empty: everything.")
+    is_active = models.BooleanField(default=True)
+    failing_since = models.DateTimeField(null=True, help_text="Nothing has arrived since.")
+    disabled_reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name or self.url
+
+
+class WebhookDelivery(TenantModel):
+    """One event to one endpoint: the row is what will be sent, however often a worker dies."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
+    site = models.ForeignKey(Site, null=True, on_delete=models.CASCADE, related_name="+")
+    event_id = models.UUIDField(help_text="The same for each endpoint and each try: `webhook-id`.")
+    event = models.CharField(max_length=40)
+    body = models.TextField(help_text="As it is signed and sent.")
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    response_excerpt = models.CharField(max_length=500, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    next_try_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "webhook deliveries"
+        constraints = [models.UniqueConstraint(fields=["endpoint", "event_id"], name="webhook_delivery_once")]
+        indexes = [models.Index(fields=["account", "-id"], name="webhook_delivery_account")]
+
+    def __str__(self) -> str:
+        return f"{self.event} to {self.endpoint_id}: {self.state}"

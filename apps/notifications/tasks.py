@@ -1,11 +1,14 @@
 from datetime import date
 
 from celery import shared_task
+from django.utils import timezone
 
 from apps.accounts.models import Site
 from apps.core.jobs import JobRun
 from apps.core.queues import Queue
+from apps.notifications.models import WebhookDelivery
 from apps.notifications.services import notify
+from apps.notifications.services.deliveries import deliveries_forget, delivery_try
 from apps.notifications.services.digest import digest_send, digests_start, notifications_forget
 from apps.notifications.services.telegram import BATCH, telegram_forget, telegram_send
 
@@ -18,6 +21,21 @@ def run_digest(run: JobRun) -> dict:
 
 def digest_failed(run: JobRun) -> None:
     """What it would have told stands in the app."""
+
+
+def run_webhook(run: JobRun) -> dict:
+    """One event to one endpoint: one try."""
+    return delivery_try(delivery_id=run.payload["delivery_id"])
+
+
+def webhook_failed(run: JobRun) -> None:
+    """Its row says so; it does already where the other side was the reason."""
+    WebhookDelivery.objects.filter(pk=run.payload["delivery_id"], state=WebhookDelivery.State.PENDING).update(
+        state=WebhookDelivery.State.FAILED,
+        error=run.job.error[:500],
+        next_try_at=None,
+        ended_at=timezone.now(),
+    )
 
 
 def run_site_setup(run: JobRun) -> None:
@@ -54,6 +72,7 @@ def start_digests() -> None:
 )
 def forget_notifications() -> None:
     notifications_forget()
+    deliveries_forget()
 
 
 @shared_task(

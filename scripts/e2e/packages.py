@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from config.embedded.state import EmbeddedError
@@ -23,9 +23,9 @@ INSTALLED = [
 APT = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "-o", "APT::Sandbox::User=")
 
 
-def install(log: Path) -> None:
+def install(log: Path, names: Sequence[str] = INSTALLED) -> None:
     """Install what is missing; EmbeddedError says what to install when we may not or cannot."""
-    missing = [name for name in INSTALLED if not _is_installed(name)]
+    missing = [name for name in names if not _is_installed(name)]
     if not missing:
         return
     by_hand = f"apt-get install --no-install-recommends {' '.join(missing)}"

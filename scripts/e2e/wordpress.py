@@ -37,16 +37,22 @@ def _socket() -> Path:
     return folder() / "mariadb" / "socket"
 
 
-def start(kept: Secrets) -> Secrets:
-    """Begin to start it; `wait` for the rest."""
+def files() -> Path:
+    """WordPress as it comes, which no site runs in. The caller holds the lock."""
     program = folder() / "wordpress.program"
     names = ["wordpress", "wordpress-theme-twentytwentythree"]
     packages.unpack(names, program, folder() / "apt.log", _prepare)
+    return program / "usr/share/wordpress"
+
+
+def start(kept: Secrets) -> Secrets:
+    """Begin to start it; `wait` for the rest."""
+    program = files()
     if not _site().exists():
         _web().folder.mkdir(exist_ok=True)
         new = _site().with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
-        shutil.copytree(program / "usr/share/wordpress", new)
+        shutil.copytree(program, new)
         new.rename(_site())
     install_plugins()
     _start_database()

@@ -31,7 +31,7 @@ from apps.integration.models import (
 )
 from apps.intelligence.models import PromptVersion, ProviderSettings
 from apps.linker.models import Link, LinkPass
-from apps.notifications.models import Notification, NotificationPreference
+from apps.notifications.models import Notification, NotificationPreference, WebhookDelivery, WebhookEndpoint
 from apps.optimizer.models import Optimization
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
 from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
@@ -224,6 +224,18 @@ def make_world(name: str) -> World:
         content_hash="0" * 64,
         published_at=now,
         updated_at=now,
+    )
+    endpoint = add(
+        WebhookEndpoint, url=f"https://{secret}.example.com/", name=secret, secret="whsec_c2hvd24gb25jZQ=="
+    )
+    add(
+        WebhookDelivery,
+        endpoint=endpoint,
+        site=site,
+        event_id=uuid.uuid4(),
+        event="run.paused",
+        body=secret,
+        state="failed",
     )
     run = add(Run, site=site, status="paused", error_message=secret)
     add(RunStage, run=run, number=1)

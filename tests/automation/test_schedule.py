@@ -69,6 +69,18 @@ def test_the_hour_that_the_clock_skips(alice):
     assert len(runs_start_due(now=datetime(2026, 3, 29, 2, 0, tzinfo=UTC))) == 1
 
 
+@pytest.mark.django_db
+def test_the_hour_that_comes_twice_is_one_run(alice):
+    alice.site.timezone = "Europe/London"
+    alice.site.save()
+    enabled(alice, set_at=datetime(2026, 10, 1, tzinfo=UTC), scheduled_time="01:30")
+    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert len(runs_start_due(now=first + timedelta(seconds=20))) == 1
+    Run.objects.update(status="completed")
+    assert runs_start_due(now=first + timedelta(hours=1, seconds=20)) == []
+    assert Run.objects.get().scheduled_for == first
+
+
 @pytest.mark.django_db(transaction=True)
 def test_eight_schedulers_start_it_once(alice):
     enabled(alice, set_at=NOON - timedelta(days=2))

@@ -26,7 +26,10 @@ def last_sentence(title: str) -> str:
 def answer(messages: list[dict]) -> str | None:
     """The model's next message; what is left of the answer when it is told to go on. None: not a known question."""
     prompt = next((m["content"] for m in messages if m["role"] == "user"), "")
-    data = next((found for write in (_article, _ideas, _names, _pictures) if (found := write(prompt))), None)
+    data = next(
+        (found for write in (_article, _ideas, _names, _pictures, _optimized) if (found := write(prompt))),
+        None,
+    )
     if data is None:
         return None
     whole = json.dumps(data, ensure_ascii=False)
@@ -119,5 +122,28 @@ def _pictures(prompt: str) -> dict | None:
         "in_article": [
             {"prompt": f"{asked[2]}, picture {n}", "alt": f"{asked[2][:100]}, {n}", "position": n}
             for n in range(int(asked[1]))
+        ],
+    }
+
+
+def _optimized(prompt: str) -> dict | None:
+    """Mends the fields and the introduction, and gets a figure wrong in the block with the most of them."""
+    asked = re.match(
+        r"Mend these problems of the article “.*? when they search for “(.*?)”", prompt, re.DOTALL
+    )
+    if asked is None:
+        return None
+    keyphrase = asked[1].capitalize()
+    blocks = dict(re.findall(r"^- (\d+): (<.*)$", prompt.rpartition("Its text, by blocks:")[2], re.MULTILINE))
+    wrong = max(blocks, key=lambda number: len(re.findall(r"\d+", blocks[number])))
+    return {
+        "meta_title": f"{keyphrase}: a plain guide",
+        "meta_description": f"{keyphrase} in plain words: what to weigh, how long to wait, what goes wrong in the "
+        "beginning, and how to tell a good batch from a bad one.",
+        "slug": asked[1].replace(" ", "-"),
+        "alts": [],
+        "blocks": [
+            {"number": 0, "html": blocks["0"].replace("<p>", f"<p>{keyphrase} is a matter of habit. ")},
+            {"number": int(wrong), "html": re.sub(r"\d+", "7", blocks[wrong])},
         ],
     }

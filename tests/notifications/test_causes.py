@@ -14,8 +14,6 @@ from tests.factories.writer import ContentFactory
 
 pytestmark = pytest.mark.django_db
 APPS = Path(__file__).resolve().parents[2] / "apps"
-# Types whose cause is not built yet.
-LATER = {"wordpress_sync_success", "wordpress_sync_failed"}
 
 
 def test_every_type_is_sent_by_some_code():
@@ -26,9 +24,7 @@ def test_every_type_is_sent_by_some_code():
     ]  # fmt: skip
     text = "\n".join(texts)
     sent = {kind for kind in Notification.Type.values if re.search(rf'"{kind}"', text)}
-    unsent = set(Notification.Type.values) - sent
-    assert unsent <= LATER, unsent - LATER
-    assert not LATER & sent, "take it off LATER"
+    assert not set(Notification.Type.values) - sent
 
 
 def told(actor, kind):

@@ -113,7 +113,7 @@ def test_the_unread_count_is_one_indexed_query(alice, bob):
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {counting[0]}")
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "notification_unread" in plan and "Seq Scan on notifications_notification" not in plan, plan
+    assert "notification_unread" in plan and "Seq Scan on notifications_notification " not in plan, plan
 
 
 @pytest.fixture

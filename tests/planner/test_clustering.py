@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.planner.clustering import cluster_keywords, join_keywords, search_intent
-from apps.planner.clustering.engine import gamma_of
+from apps.planner.clustering import (
+    TierMissing,
+    cluster_keywords,
+    join_keywords,
+    search_intent,
+    split_keywords,
+    tier_of,
+)
+from apps.planner.clustering.engine import scale_of
 from apps.planner.clustering.text import normalise
 
 DATA = Path(__file__).parents[2] / "bench" / "data"
@@ -167,7 +174,7 @@ def test_granularity_makes_more_and_smaller_clusters():
         result = cluster_keywords(keywords, granularity=granularity)
         counts.append(len([c for c in result.clusters if c.members]) + len(result.alone))
     assert counts == sorted(set(counts))
-    assert gamma_of(0.5) == 0.18
+    assert scale_of(0.5) == 1
 
 
 def test_one_entity_among_others_becomes_a_hub_of_facets():
@@ -285,3 +292,52 @@ def test_graph_is_symmetric_and_unlooped():
 )
 def test_search_intent(keyword, intent):
     assert search_intent(keyword) == intent
+
+
+def test_a_tier_that_is_not_installed_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("apps.planner.clustering.tiers.find_spec", lambda package: None)
+    assert tier_of("static").gamma == 0.18
+    with pytest.raises(TierMissing, match=r"onnxruntime.*requirements/minilm\.txt"):
+        cluster_keywords(["a", "b"], tier="minilm")
+    with pytest.raises(TierMissing, match="choose one of static, minilm"):
+        join_keywords([("a", 1)], ["b"], tier="large")
+
+
+def test_the_tier_of_a_language_model():
+    try:
+        tier_of("minilm")
+    except TierMissing:
+        pytest.skip("requirements/minilm.txt is not installed")
+    keywords, topics = labelled("clusters_intents", 5)
+    keywords = [*keywords, "", "🎉", "\x00"]
+    result = cluster_keywords(keywords, tier="minilm")
+    where = placed(result, len(keywords))
+    assert pairwise_f1(topics, where[: len(topics)]) > 0.8
+    mixed = random.Random(1).sample(keywords, len(keywords))
+    names = {(c.name, len(c.members)) for c in cluster_keywords(mixed, tier="minilm").clusters}
+    assert names == {(c.name, len(c.members)) for c in result.clusters}
+
+
+def test_facets_of_one_subject_come_apart_under_a_hub():
+    """Four subjects, 38 things that people ask of them: one article each, and the subject above."""
+    keywords, topics = labelled("clusters_facets", 38)
+    result = cluster_keywords(keywords)
+    assert pairwise_f1(topics, placed(result, len(keywords))) > 0.6
+    hubs = [i for i, cluster in enumerate(result.clusters) if not cluster.members]
+    under = {
+        i: {topics[p].split(":")[0] for c in result.clusters if c.parent == i for p in c.members}
+        for i in hubs
+    }
+    assert len(hubs) == 4 and all(len(subjects) == 1 for subjects in under.values())
+
+
+def test_one_cluster_is_split_by_what_its_keywords_ask():
+    keywords = ["x1 lamp price", "x1 lamp review", "X1 lamp  price", "x1 lamp cost", "x1 lamp reviews"]
+    assert split_keywords(keywords) == [[0, 2, 3], [1, 4]]
+    assert (
+        split_keywords(["one"]) == [[0]]
+        and split_keywords([]) == [[]]
+        and split_keywords(["", "a"]) == [[0, 1]]
+    )
+    with pytest.raises(ValueError, match="granularity"):
+        split_keywords(keywords, granularity=7)

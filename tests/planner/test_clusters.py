@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.core.checks import run_checks
 from django.db import connection
 
 from apps.billing.services.ledger import credits_balance
@@ -189,6 +190,16 @@ def test_what_editors_do_meanwhile_stays(alice, monkeypatch, edit):
             COFFEE[0],
             BIKES[0],
         }
+
+
+def test_a_tier_that_is_not_there_is_told_and_costs_nothing(alice, settings):
+    settings.CLUSTERING_TIER = "huge"
+    keywords(alice, COFFEE)
+    before = available(alice)
+    with pytest.raises(clusters_module.ClusteringUnavailable, match="choose one of static, minilm"):
+        build(alice)
+    assert available(alice) == before and not Cluster.objects.exists()
+    assert [error.id for error in run_checks()] == ["planner.E001"]
 
 
 # --- by hand

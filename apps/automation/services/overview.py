@@ -32,6 +32,7 @@ def run_detail(*, run: Run, tenant: Tenant) -> Run:
             total=Count("pk"),
             done=Count("pk", filter=Q(state=RunItem.State.DONE)),
             failed=Count("pk", filter=Q(state=RunItem.State.FAILED)),
+            skipped=Count("pk", filter=Q(state=RunItem.State.SKIPPED)),
             credits=Sum("credits"),
         )
     }
@@ -41,9 +42,13 @@ def run_detail(*, run: Run, tenant: Tenant) -> Run:
             "number": stage.number,
             "name": stage.name,
             "state": rows[stage.number].state if stage.number in rows else "pending",
+            "reason": rows[stage.number].reason if stage.number in rows else "",
             "started_at": rows[stage.number].started_at if stage.number in rows else None,
             "completed_at": rows[stage.number].completed_at if stage.number in rows else None,
-            **{k: counts.get(stage.number, {}).get(k) or 0 for k in ("total", "done", "failed", "credits")},
+            **{
+                k: counts.get(stage.number, {}).get(k) or 0
+                for k in ("total", "done", "failed", "skipped", "credits")
+            },
         }
         for stage in STAGES
     ]

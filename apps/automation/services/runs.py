@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from apps.accounts.models import Site
@@ -57,7 +58,10 @@ def run_start(
 def run_pause(*, run: Run) -> Run:
     """Pauses after the items in hand. Pausing what is paused does nothing."""
     runs = Run.objects.filter(pk=run.pk)
-    if not runs.filter(status=Run.Status.PENDING).update(status=Run.Status.PAUSED):
+    paused = {"status": Run.Status.PAUSED, "pause_reason": Run.Reason.USER}
+    # Paused for a reason and now by somebody: it is not to go on by itself any more.
+    runs.filter(status=Run.Status.PAUSED).update(pause_reason=Run.Reason.USER, resume_at=None)
+    if not runs.filter(status=Run.Status.PENDING).update(**paused):
         runs.filter(status=Run.Status.RUNNING).update(pause_asked=True)
     run.refresh_from_db()
     if run.status not in Run.ACTIVE:
@@ -65,17 +69,24 @@ def run_pause(*, run: Run) -> Run:
     return run
 
 
-def run_resume(*, run: Run) -> Run:
+def run_resume(*, run: Run, by_itself: bool = False) -> Run:
     """Goes on at the item where the run stopped. Resuming what runs does nothing."""
     with transaction.atomic():
         resumed = Run.objects.filter(pk=run.pk, status=Run.Status.PAUSED).update(
-            status=Run.Status.RUNNING, pause_asked=False, error_message=None, started_at=F("started_at")
+            status=Run.Status.RUNNING,
+            pause_asked=False,
+            error_message=None,
+            pause_reason="",
+            resume_at=None,
+            resumed_at=timezone.now(),
+            resume_attempts=F("resume_attempts") + 1 if by_itself else 0,
+            started_at=Coalesce("started_at", timezone.now()),
         )
         if resumed:
-            Run.objects.filter(pk=run.pk, started_at__isnull=True).update(started_at=timezone.now())
             run.refresh_from_db()
             _start_job(run)
-            RunLog.objects.create(account_id=run.account_id, run=run, message="Resumed.")
+            message = "Resumed by itself." if by_itself else "Resumed."
+            RunLog.objects.create(account_id=run.account_id, run=run, message=message)
         else:
             Run.objects.filter(pk=run.pk, status=Run.Status.RUNNING).update(pause_asked=False)
             run.refresh_from_db()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from apps.automation.models import Run
+from apps.automation.services.approval import approved_by, content_to_approve
 from apps.core.errors import Conflict, NotFound
 from apps.integration.models import SiteSettings
 from apps.intelligence.services import concurrency
@@ -121,13 +122,18 @@ def _pending_images(site_id: int, settings: SiteSettings) -> QuerySet:
 def _content_in_review(site_id: int, settings: SiteSettings) -> Iterable[int]:
     if not settings.auto_approval_enabled:
         return []
-    return _ids(Content.objects.ours().filter(site_id=site_id, status=Content.Status.REVIEW), "pk")
+    return _ids(content_to_approve(settings=settings), "pk")
 
 
 def _cluster(work: Work) -> dict:
-    # Nobody is there who would name the clusters better, so a run asks the model.
-    limit = work.stage["per_run_limit"]
-    return clusters_build(site_id=work.object_id, limit=limit, polish_names=True, **work.paid)
+    return clusters_build(
+        site_id=work.object_id,
+        limit=work.stage["per_run_limit"],
+        # Nobody is there who would name the clusters better, so a run asks the model.
+        polish_names=True,
+        naming_batch=work.stage["batch_size"],
+        **work.paid,
+    )
 
 
 def _ideas(work: Work) -> dict:
@@ -162,10 +168,16 @@ def _approve(work: Work) -> dict:
     """Approves, then publishes: at once where the site sets neither slots nor limits, else in its next free slot."""
     account_id, settings = work.run.account_id, work.settings
     publishes = settings.auto_publish_enabled and modules_of(account_id=account_id)["publisher"]
+    # It may have been edited since the stage began.
+    review = Content.objects.filter(pk=work.object_id, status=Content.Status.REVIEW)
+    if review.exists() and not content_to_approve(settings=settings).filter(pk=work.object_id).exists():
+        raise Conflict(
+            "The article no longer has what the site’s approval rules ask for; it stays in review."
+        )
     content_approve(
         account_id=account_id,
         content_id=work.object_id,
-        by="automation",
+        by=approved_by(settings),
         finish=None if publishes else work.finish,
     )
     if not publishes:

@@ -5,6 +5,7 @@ from django.db.models import Count, Q, Sum
 from apps.automation.models import Run, RunItem
 from apps.automation.services.stages import Stage
 from apps.notifications.services import notify
+from apps.notifications.services.webhooks import event_send
 
 # Stage -> the type without its end, what it makes, and where that is to be seen.
 TOLD = {
@@ -45,3 +46,20 @@ def stage_tell(*, run: Run, stage: Stage) -> tuple[int, int]:
             key=f"run:{run.pk}:stage:{stage.number}",
         )
     return done, failed
+
+
+def run_tell_finished(*, run: Run) -> None:
+    """The account's endpoints hear of a run's end; in the app the ends of its stages have told it."""
+    totals = RunItem.objects.filter(run=run).aggregate(
+        done=Count("pk", filter=Q(state=RunItem.State.DONE)),
+        failed=Count("pk", filter=Q(state=RunItem.State.FAILED)),
+        skipped=Count("pk", filter=Q(state=RunItem.State.SKIPPED)),
+        credits=Sum("credits"),
+    )
+    event_send(
+        account_id=run.account_id,
+        event="run.finished",
+        data={"run_id": run.pk, **totals, "credits": totals["credits"] or 0},
+        site_id=run.site_id,
+        key=f"run:{run.pk}",
+    )

@@ -2,6 +2,7 @@
 
 from apps.accounts.models import Site
 from apps.notifications.models import Notification
+from apps.notifications.services.webhooks import notification_send
 
 
 def notify(
@@ -17,9 +18,11 @@ def notify(
     action_url: str = "",
     metadata: dict | None = None,
     key: str | None = None,
+    event: str = "",
 ) -> None:
     """Tells the account, or one user of it alone. The same `key` twice in an account is one notification.
 
+    Endpoints of the account are told too: `event`, or the event of its type where there is one.
     `site_id`: what it is about, so that only those are told who see it; default: metadata's `site_id`.
 
     Part of the caller's transaction: what is rolled back was never told. Long texts are cut. Raises
@@ -29,6 +32,8 @@ def notify(
         raise ValueError(f"{notification_type} is no type of a notification")
     if severity not in Notification.Severity.values:
         raise ValueError(f"{severity} is no severity")
+    if key is not None and Notification.objects.filter(account_id=account_id, key=key).exists():
+        return
     notification = Notification(
         account_id=account_id,
         user_id=user_id,
@@ -43,6 +48,7 @@ def notify(
         key=key,
     )
     Notification.objects.bulk_create([notification], ignore_conflicts=key is not None)
+    notification_send(notification, event)
 
 
 def _site_there(account_id: int, site_id: int | None) -> int | None:

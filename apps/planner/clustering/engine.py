@@ -8,11 +8,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from .text import normalise
+from .tiers import tier_of
 
 if TYPE_CHECKING:
     import numpy as np
-
-GAMMA = 0.18
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,12 @@ class Clustering:
     alone: list[int]
 
 
-def gamma_of(granularity: float) -> float:
-    """How similar keywords must be on average to share a cluster: .06 at 0, .18 at .5, .54 at 1 (each step of .1 is a
-    quarter more). Raises ValueError outside 0 to 1."""
+def scale_of(granularity: float) -> float:
+    """How much more similar than usual keywords must be to share a cluster: a third at 0, 1 at .5, thrice at 1 (each
+    step of .1 is a quarter more). Raises ValueError outside 0 to 1."""
     if not 0 <= granularity <= 1:
         raise ValueError(f"granularity must be between 0 and 1, not {granularity!r}.")
-    return GAMMA * 3 ** (2 * granularity - 1)
+    return 3 ** (2 * granularity - 1)
 
 
 def positions_by_text(keywords: Sequence[str]) -> dict[str, list[int]]:
@@ -58,16 +57,18 @@ def cluster_keywords(
     volumes: Sequence[int | None] | None = None,
     *,
     granularity: float = 0.5,
+    tier: str = "static",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Clustering:
     """Group `keywords` by what the searcher wants.
 
-    The result depends on the set of keywords only, never on their order. Spellings that are equal once normalised stay
-    together; keywords of which nothing is left stand alone. `volumes` (searches a month, None if unknown) only help to
-    choose names. `granularity`: 0 few large clusters, 1 many small ones. `progress` hears (done, total, stage) with
-    total = 100. Largest cluster first; a hub comes before its clusters. Raises ValueError on a granularity outside
-    0 to 1 or another number of volumes than keywords, TypeError on keywords that are not strings."""
-    gamma = gamma_of(granularity)
+    The result depends on the set of keywords only, never on their order. Spellings that are equal once normalised
+    stay together; keywords of which nothing is left stand alone. `volumes` (searches a month, None if unknown) only
+    help to choose names. `granularity`: 0 few large clusters, 1 many small ones. `tier`: see `tiers`. `progress` hears
+    (done, total, stage) with total = 100. Largest cluster first; a hub comes before its clusters. Raises ValueError on
+    a granularity outside 0 to 1 or another number of volumes than keywords, TypeError on keywords that are not
+    strings, TierMissing."""
+    scale, kind = scale_of(granularity), tier_of(tier)
     if volumes is not None and len(volumes) != len(keywords):
         raise ValueError(
             f"{len(keywords)} keywords but {len(volumes)} volumes: give one each, None if unknown."
@@ -88,11 +89,11 @@ def cluster_keywords(
     from .neighbours import neighbour_graph
 
     tell(0, 100, "reading")
-    features = build_features(texts)
+    features = build_features(texts, kind, lambda share: tell(int(15 * share), 100, "reading"))
     tell(15, 100, "comparing")
     graph = neighbour_graph(features, lambda share: tell(15 + int(60 * share), 100, "comparing"))
     tell(75, 100, "grouping")
-    groups = _groups(partition(graph, gamma))
+    groups = _groups(partition(graph, kind.gamma * scale))
     del graph
     tell(90, 100, "splitting")
     known = (
@@ -109,7 +110,7 @@ def cluster_keywords(
             alone += places[group[0]]
         else:
             tops.append(group)
-            leaves.append(split_large(group, texts, gamma / GAMMA))
+            leaves.append(split_large(group, texts, scale))
     tell(95, 100, "naming")
     names = iter(name_groups([*tops, *(leaf for parts in leaves for leaf in parts)], features, volume))
     top_names = [texts[next(names)] for _ in tops]
@@ -129,7 +130,7 @@ def cluster_keywords(
 def split_keywords(keywords: Sequence[str], *, granularity: float = 0.5) -> list[list[int]]:
     """The keywords of one cluster by what they ask, whatever its size: positions, the largest part first; in one part
     where nothing tells them apart. Same errors as `cluster_keywords`."""
-    scale = gamma_of(granularity) / GAMMA
+    scale = scale_of(granularity)
     positions = positions_by_text(keywords)
     texts, places = list(positions), list(positions.values())
     if len(texts) < 2:

@@ -1,6 +1,6 @@
 """What a keyword looks like: a dense vector of its meaning and a sparse one of its words and letters."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -11,8 +11,8 @@ import numpy as np
 from scipy import sparse
 
 from .text import FUNCTION_WORDS, script, singular, words
+from .tiers import MINILM, STATIC, Tier
 
-MEANING, WORDING = 0.5, 0.25  # similarity = .5 * meaning + .25 * words + .25 * letters
 LETTERS = 3
 COMMON = 0.6
 SUBJECT, FACET = 0.9, 0.2
@@ -20,17 +20,27 @@ SUBJECT, FACET = 0.9, 0.2
 
 @dataclass(frozen=True)
 class Features:
-    """`meaning`: n x 256 float32, unit rows (zero where nothing is known). `wording`: n x features CSR, float32,
-    scaled so that a row product is the share of words and letters in the similarity."""
+    """`meaning`: n x 256 or 384 float32, unit rows (zero where nothing is known). `wording`: n x features CSR,
+    float32, scaled so that a row product is the share of words and letters in the similarity; `weight` is that of
+    meaning."""
 
     meaning: np.ndarray
     wording: sparse.csr_matrix
+    weight: float
 
 
-def build_features(texts: Sequence[str]) -> Features:
-    """Features of normalised, non-empty `texts`. Weights depend on the whole set, not on its order."""
+def build_features(
+    texts: Sequence[str], tier: Tier = STATIC, tick: Callable[[float], None] = lambda share: None
+) -> Features:
+    """Features of normalised, non-empty `texts`. Weights depend on the whole set, not on its order. `tick` hears the
+    share done of what takes long."""
     vocabulary, counts, pairs = _count_words(texts)
-    return _features(texts, vocabulary, counts, _word_features(vocabulary, counts, pairs))
+    wording = _wording(vocabulary, counts, _word_features(vocabulary, counts, pairs), tier)
+    if tier is MINILM:
+        from .encoder import encode
+
+        return Features(_centred(encode(texts, tick), texts), wording, tier.meaning)
+    return Features(_static_meaning(texts, vocabulary, counts), wording, tier.meaning)
 
 
 def build_facets(texts: Sequence[str]) -> tuple[Features, float, bool]:
@@ -52,23 +62,27 @@ def build_facets(texts: Sequence[str]) -> tuple[Features, float, bool]:
         [word for word, kept in zip(vocabulary, telling, strict=True) if kept],
         counts[:, telling],
     )
-    features = _features(texts, vocabulary, counts, counts @ _fold(vocabulary))
+    wording = _wording(vocabulary, counts, counts @ _fold(vocabulary), STATIC)
+    features = Features(_static_meaning(texts, vocabulary, counts), wording, STATIC.meaning)
     return features, float(np.mean(shared / np.maximum(lengths, 1))), one_subject
 
 
-def _features(texts, vocabulary, counts, word_counts) -> Features:
+def _static_meaning(texts, vocabulary, counts) -> np.ndarray:
     vectors, tokens = word_vectors(vocabulary)
     meaning = counts @ vectors
     meaning /= np.maximum(counts @ tokens, 1)[:, None]
-    _centre(meaning, texts)
+    return _centred(meaning, texts)
+
+
+def _wording(vocabulary, counts, word_counts, tier: Tier) -> sparse.csr_matrix:
     wording = sparse.hstack([_tfidf(word_counts), _tfidf(counts @ _letters(vocabulary))], format="csr")
-    wording *= np.float32(np.sqrt(WORDING))
-    return Features(unit_rows(meaning), wording)
+    wording *= np.float32(np.sqrt(tier.wording))
+    return wording
 
 
-def _centre(meaning, texts) -> None:
-    """Take out of every vector what all of its script share: the token vectors say "this is Russian" louder than what
-    it is about. In a script of one or two texts that would leave nothing."""
+def _centred(meaning, texts) -> np.ndarray:
+    """`meaning` itself with unit rows, and without what all texts of a script share: the token vectors say "this is
+    Russian" louder than what it is about. In a script of one or two texts that would leave nothing."""
     mean = meaning.mean(axis=0, dtype=np.float64).astype(np.float32)
     scripts = np.array([script(text) for text in texts])
     found, counts = np.unique(scripts, return_counts=True)
@@ -77,6 +91,7 @@ def _centre(meaning, texts) -> None:
         # The mean of the whole set is taken off all of them below.
         meaning[own] += mean - meaning[own].mean(axis=0, dtype=np.float64).astype(np.float32)
     meaning -= mean
+    return unit_rows(meaning)
 
 
 def unit_rows(matrix: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from .features import MEANING, Features
+from .features import Features
 
 
 def name_groups(groups: Sequence[np.ndarray], features: Features, volume: np.ndarray) -> list[int]:
@@ -23,7 +23,7 @@ def name_groups(groups: Sequence[np.ndarray], features: Features, volume: np.nda
     for start in range(0, len(members), 100_000):
         part = slice(start, start + 100_000)
         mine, ours = members[part], group[part]
-        typical[part] += MEANING * np.einsum("ij,ij->i", features.meaning[mine], meaning[ours])
+        typical[part] += features.weight * np.einsum("ij,ij->i", features.meaning[mine], meaning[ours])
         typical[part] += np.asarray(features.wording[mine].multiply(wording[ours]).sum(axis=1)).ravel()
     order = np.lexsort((members, -np.round(typical, 6), group))
     return members[order][np.cumsum(sizes) - sizes].tolist()

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy import sparse
 
-from .features import MEANING, Features, unit_rows
+from .features import Features, unit_rows
 
 CANDIDATES = 75  # kept for exact scoring
 CANDIDATES_OF_CELLS, CANDIDATES_OF_WORDS = 30, 20  # the same in large sets, from each of the two searches
@@ -36,10 +36,10 @@ def neighbour_graph(
         return sparse.csr_matrix((n, n))
     wording = _wording_of_pairs(features.wording, left, right)
     tick(0.75)
-    base = MEANING * _meaning_of_pairs(features.meaning, left, right) + wording
+    base = features.weight * _meaning_of_pairs(features.meaning, left, right) + wording
     smooth = smoothed(features.meaning, _nearest_matrix(left, right, base, n))
     tick(0.85)
-    scores = MEANING * _meaning_of_pairs(smooth, left, right) + wording
+    scores = features.weight * _meaning_of_pairs(smooth, left, right) + wording
     del wording, base, smooth
     scores = _local_scaling(left, right, scores, n)
     ranked = _Ranked(left, right, scores, n)
@@ -185,7 +185,7 @@ def _search_cells(features: Features, tick):
     signs = rng.choice(
         np.array([-1, 1], np.float32) / np.float32(size**0.5), size=(features.wording.shape[1], size)
     )
-    vectors = np.hstack([features.meaning * np.float32(MEANING**0.5), features.wording @ signs])
+    vectors = np.hstack([features.meaning * np.float32(features.weight**0.5), features.wording @ signs])
     if exact:
         cells, around = [np.arange(n)], np.zeros((1, 1), int)
     else:

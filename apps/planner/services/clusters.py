@@ -4,18 +4,27 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from apps.billing.services.ledger import Usage, credits_settle
 from apps.billing.services.prices import price_of
 from apps.billing.services.reserved import reserved
-from apps.planner.clustering import cluster_keywords, join_keywords
+from apps.core.errors import AppError
+from apps.planner.clustering import TierMissing, cluster_keywords, join_keywords, tier_of
 from apps.planner.models import Cluster, Keyword
 from apps.planner.services.cluster_groups import Group, groups_shown, groups_store
-from apps.planner.services.naming import names_of
+from apps.planner.services.naming import BATCH, names_of
 
 Progress = Callable[[int, int, str], None]
+
+
+class ClusteringUnavailable(AppError):
+    """What the settings ask for is not installed."""
+
+    status = 503
+    code = "SERVICE_UNAVAILABLE"
 
 
 class Row(NamedTuple):
@@ -65,6 +74,7 @@ def clusters_build(
     polish_names: bool = False,
     limit: int = 0,
     testing: bool = False,
+    naming_batch: int = BATCH,
     user_id: int | None = None,
     run_id: int | None = None,
     progress: Progress | None = None,
@@ -77,7 +87,8 @@ def clusters_build(
     What somebody changes meanwhile stays as they left it. `polish_names` has a model better the names; the keywords'
     places are never its.
     Returns {"clusters": those that took keywords, "clustered": keywords in company, "unclustered": keywords by
-    themselves, "credits"}. Nothing to do costs nothing. Raises NotFound, InsufficientCredits, AlreadySettled.
+    themselves, "credits"}. Nothing to do costs nothing. Raises NotFound, InsufficientCredits, AlreadySettled,
+    ClusteringUnavailable.
     """
     keywords = _read(account_id, site_id, sector_id, keyword_ids, recut, limit)
     if not keywords:
@@ -100,6 +111,7 @@ def clusters_build(
                 account_id=account_id,
                 site_id=site_id,
                 testing=testing,
+                batch_size=naming_batch,
                 groups=[group for group in groups if group.samples],
             )
         if progress:
@@ -165,6 +177,10 @@ def _read(
 
 
 def _groups(site_id: int, keywords: list[Row], granularity: float, progress: Progress | None) -> list[Group]:
+    try:
+        tier_of(settings.CLUSTERING_TIER)
+    except TierMissing as error:
+        raise ClusteringUnavailable(str(error)) from None
     sectors: dict[int | None, list[Row]] = {}
     for keyword in keywords:
         sectors.setdefault(keyword.sector_id, []).append(keyword)
@@ -187,12 +203,13 @@ def _groups_of_sector(
     granularity: float,
     progress: Progress,
 ) -> Iterator[Group]:
+    tier = settings.CLUSTERING_TIER
     progress(0, 100, "joining")
     existing = _there(site_id, sector_id, {row.pk for row in keywords if row.cluster_id})
     joined: dict[int, list[Row]] = {}
     rest = keywords
     if existing:
-        homes = join_keywords(existing, [k.keyword for k in keywords], granularity=granularity)
+        homes = join_keywords(existing, [k.keyword for k in keywords], granularity=granularity, tier=tier)
         rest = [k for k, home in zip(keywords, homes, strict=True) if home is None]
         for keyword, home in zip(keywords, homes, strict=True):
             if home is not None:
@@ -202,7 +219,11 @@ def _groups_of_sector(
     if not rest:
         return
     clustering = cluster_keywords(
-        [k.keyword for k in rest], [k.volume for k in rest], granularity=granularity, progress=progress
+        [k.keyword for k in rest],
+        [k.volume for k in rest],
+        granularity=granularity,
+        tier=tier,
+        progress=progress,
     )
     groups: list[Group] = []
     for cluster in clustering.clusters:

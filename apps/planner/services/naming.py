@@ -12,6 +12,7 @@ from apps.intelligence.services import TextResult, UpstreamFailed, concurrency, 
 
 log = logging.getLogger(__name__)
 BATCH = 40
+MAX_BATCH = 60  # more names than an answer holds
 
 
 class Named(Protocol):
@@ -19,8 +20,10 @@ class Named(Protocol):
     samples: list[str]
 
 
-def names_of(*, account_id: int, site_id: int, groups: list[Named], testing: bool = False) -> dict:
-    """Renames the groups in place and returns what it cost, for a Usage.
+def names_of(
+    *, account_id: int, site_id: int, groups: list[Named], testing: bool = False, batch_size: int = BATCH
+) -> dict:
+    """Renames the groups in place, `batch_size` by one question, and returns what it cost, for a Usage.
 
     Without a provider the names stay: each is the most typical keyword. So they do where a provider fails, for a
     name is no reason to lose a clustering.
@@ -44,7 +47,8 @@ def names_of(*, account_id: int, site_id: int, groups: list[Named], testing: boo
         finally:
             connection.close()
 
-    batches = [groups[start : start + BATCH] for start in range(0, len(groups), BATCH)]
+    size = min(batch_size, MAX_BATCH)
+    batches = [groups[start : start + size] for start in range(0, len(groups), size)]
     workers = concurrency(kind="text", account_id=account_id, site_id=site_id)
     with ThreadPoolExecutor(min(workers, len(batches))) as pool:
         answers = [
