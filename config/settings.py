@@ -200,8 +200,24 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(embedded.state_dir() / "media"))
 # Below it system/health/ says that the disk is full.
 DISK_MIN_FREE_MB = env.int("DISK_MIN_FREE_MB", 512)
+# With a bucket, files go to S3, or to whatever speaks its API; else into MEDIA_ROOT.
+MEDIA_S3_BUCKET = env.str("MEDIA_S3_BUCKET", "")
+MEDIA_S3 = {
+    "bucket_name": MEDIA_S3_BUCKET,
+    "endpoint_url": env.str("MEDIA_S3_ENDPOINT", "") or None,
+    "region_name": env.str("MEDIA_S3_REGION", "") or None,
+    "access_key": env.str("MEDIA_S3_ACCESS_KEY", "") or None,
+    "secret_key": env.str("MEDIA_S3_SECRET_KEY", "") or None,
+    "location": env.str("MEDIA_S3_PREFIX", ""),
+    # Private objects that only we read: whoever may see a file gets it from us.
+    "default_acl": None,
+    "file_overwrite": False,
+    "signature_version": "s3v4",
+}
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": MEDIA_S3}
+    if MEDIA_S3_BUCKET
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         # On the embedded run nobody is far away, and compressing would be most of its first start.
         "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"

@@ -1,4 +1,5 @@
 import django_filters
+from django.db.models import Exists, OuterRef
 
 from apps.core.filters import FilterSet, IdFilter, SiteFilterSet, StrictBooleanFilter
 from apps.writer.models import Content, ContentVersion, Image, Task, Taxonomy
@@ -25,6 +26,16 @@ class ContentFilterSet(SiteFilterSet):
     cluster_id = IdFilter(field_name="cluster_id")
     task_id = IdFilter(field_name="task_id")
     status__in = StatesFilter(field_name="status", choices=Content.Status.choices)
+    site_status__in = StatesFilter(field_name="site_status", choices=Content.SiteStatus.choices)
+    keyword = django_filters.CharFilter(field_name="primary_keyword", lookup_expr="iexact")
+    has_images = StrictBooleanFilter(method="with_images", help_text="Whether one of its images is made.")
+    word_count_min = django_filters.NumberFilter("word_count", "gte", min_value=0)
+    word_count_max = django_filters.NumberFilter("word_count", "lte", min_value=0)
+    updated_after = django_filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
+    published_after = django_filters.IsoDateTimeFilter(field_name="published_at", lookup_expr="gte")
+    published_before = django_filters.IsoDateTimeFilter(field_name="published_at", lookup_expr="lt")
+    scheduled_after = django_filters.IsoDateTimeFilter(field_name="scheduled_publish_at", lookup_expr="gte")
+    scheduled_before = django_filters.IsoDateTimeFilter(field_name="scheduled_publish_at", lookup_expr="lt")
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
     category = django_filters.CharFilter(method="named", help_text="A category's name, or its path.")
@@ -33,6 +44,10 @@ class ContentFilterSet(SiteFilterSet):
     class Meta:
         model = Content
         fields = ["status", "site_status", "origin", "content_type", "structure", "slug"]
+
+    def with_images(self, rows, name, value: bool):
+        made = Image.objects.filter(content=OuterRef("pk"), status=Image.Status.GENERATED)
+        return rows.filter(Exists(made)) if value else rows.exclude(Exists(made))
 
     def named(self, rows, taxonomy, name):
         return content_named(rows, tenant=self.request.tenant, taxonomy=taxonomy, name=name)

@@ -178,9 +178,11 @@ def _install(kept: Secrets) -> str:
     return json.dumps(_php("install.php", given, "WordPress could not be installed"), indent=2)
 
 
-def seed(count: int) -> int:
-    """Makes so many posts at once, instead of those that it made before. Returns how many there are."""
-    return _php("seed.php", {"site": str(_site()), "count": count}, "The posts could not be made")
+def seed(count: int, *, left: int = 0) -> int:
+    """Makes so many posts at once, instead of those that it made before but for the first ones that are `left`. Returns
+    how many there are."""
+    given = {"site": str(_site()), "count": count, "left": left}
+    return _php("seed.php", given, "The posts could not be made")
 
 
 def _php(script: str, given: dict, failed: str):

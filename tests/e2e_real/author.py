@@ -27,7 +27,11 @@ def answer(messages: list[dict]) -> str | None:
     """The model's next message; what is left of the answer when it is told to go on. None: not a known question."""
     prompt = next((m["content"] for m in messages if m["role"] == "user"), "")
     data = next(
-        (found for write in (_article, _ideas, _names, _pictures, _optimized) if (found := write(prompt))),
+        (
+            found
+            for write in (_part, _article, _ideas, _names, _pictures, _optimized)
+            if (found := write(prompt))
+        ),
         None,
     )
     if data is None:
@@ -66,6 +70,29 @@ def article(title: str, words: int = 600, keyword: str = "") -> dict:
         "tags": [keyword[:60], "how to"],
         "html": "".join(parts),
     }
+
+
+def part_headings(title: str, sections: int) -> list[str]:
+    return [f"{title}, part {n}" for n in range(1, sections + 1)]
+
+
+def _part(prompt: str) -> dict | None:
+    """Of a long article: its outline, one of its sections, or what stands around them."""
+    asked = re.match(r"Write a .*? with the title “(.*?)” for the site ", prompt, re.DOTALL)
+    if asked is None:
+        return None
+    title = asked[1]
+    if found := re.search(r"Plan its outline first: (\d+) headings", prompt):
+        rows = [{"heading": h, "points": ["What", "Why"]} for h in part_headings(title, int(found[1]))]
+        return {"outline": rows}
+    said = r"Write now only section \d+ of \d+, under the heading “(.*?)”, of about (\d+) words"
+    if found := re.search(said, prompt):
+        return {"html": article(found[1], int(found[2]))["html"].replace("h2>", "h3>")}
+    if "Write now what stands around them" in prompt:
+        frame = {name: value for name, value in article(title, 100).items() if name != "html"}
+        faq = [{"question": f"Is there more to say about {title}?", "answer": "Not today."}]
+        return {**frame, "introduction": f"<p>{title}.</p>", "faq_heading": "Questions", "faq": faq}
+    return None
 
 
 def _article(prompt: str) -> dict | None:

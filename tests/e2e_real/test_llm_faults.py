@@ -13,7 +13,7 @@ from apps.core.jobs import job_start
 from apps.core.models import Job
 from apps.integration.services.settings import site_settings
 from apps.notifications.models import Notification
-from apps.writer.models import Content, Task
+from apps.writer.models import Content, DraftPart, Task
 from apps.writer.services.html import html_clean
 from tests.e2e_real import author
 from tests.e2e_real.llm import FAULTS, SLOW_SECONDS
@@ -93,6 +93,22 @@ def test_an_answer_that_is_cut_again_and_again_is_put_together(writer, llm):
     assert generate(writer, tasks(writer, 1)).state == "succeeded"
     assert llm.asked == 5
     assert_whole(Content.objects.all())
+
+
+def test_a_long_article_is_whole_to_the_end_of_each_section(writer, llm):
+    """Thousands of words, asked for in parts, of which every third answer is at fault."""
+    rows = tasks(writer, 2)
+    Task.objects.update(word_count=3500)
+    llm.every(3, seed=7)
+    job = generate(writer, rows)
+    assert job.state == "succeeded" and not job.result["failed"], job.result or job.error
+    assert llm.faulted.total() >= 8
+    for content in Content.objects.select_related("task"):
+        for heading in author.part_headings(content.title, 10):
+            assert f"<h2>{heading}</h2>" in content.html and author.last_sentence(heading) in content.html
+        assert content.word_count > 3200 and "Is there more to say about" in content.html
+    assert not DraftPart.objects.exists()
+    assert_ledger_is_exact(writer.account)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.core.models import Job
@@ -12,6 +14,7 @@ from apps.publisher.services.publishing import content_publish
 from apps.publisher.services.wordpress import TargetFailed
 from apps.publisher.services.wordpress.errors import EditedOnBothSides
 from apps.writer.models import Content
+from tests.factories.publisher import ApprovedContentFactory
 from tests.integration.wordpress import BLOCK
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +70,20 @@ def test_what_both_changed_is_shown_and_left_alone(alice, bob, site, post, confl
         content_publish(account_id=alice.account.pk, content_id=post.pk, reference="test:1")
     post.refresh_from_db()
     assert (post.status, post.site_status) == ("published", "published")
+
+
+def test_the_list_costs_the_same_whatever_its_length(alice, conflict):
+    with CaptureQueriesContext(connection) as one:
+        assert alice.client.get(PATH).json()["count"] == 1
+    for n in range(2, 6):
+        other = ApprovedContentFactory(site=alice.site)
+        SyncedPost.objects.create(
+            account=alice.account, site=alice.site, integration=conflict.integration, post_type="posts", external_id=n,
+            content=other, conflict=conflict.conflict, conflict_at=conflict.conflict_at,
+        )  # fmt: skip
+    with CaptureQueriesContext(connection) as many:
+        assert len(alice.client.get(PATH, {"ordering": "conflict_at"}).json()["results"]) == 5
+    assert len(many) == len(one)
 
 
 def test_theirs_comes_in_as_a_version(alice, site, post, conflict, pull):

@@ -34,14 +34,14 @@ def test_posts_come_in_once_with_their_terms_and_topics(alice, site, pull):
         {"id": 5, "name": "Coffee &amp; Tea", "slug": "coffee", "parent": 0},
         {"id": 6, "name": "Cold brew", "slug": "cold-brew", "parent": 5},
     ]
-    for pk in range(1, 251):
+    for pk in range(1, 121):
         site.post(pk, categories=[6, 5], meta={"rank_math_focus_keyword": f"keyword {pk}"})
     site.post(300, kind="pages", text="Old editor.\n\nTwo <b>lines</b>\nhere.")
     site.post(301, status="draft")
     site.post(302, password="secret")
     site.post(303, slug="igny8-" + "a" * 32)
     sync = pull()
-    assert (sync.state, sync.is_deep, sync.counts.get("new")) == ("succeeded", True, 251), (
+    assert (sync.state, sync.is_deep, sync.counts.get("new")) == ("succeeded", True, 121), (
         sync.error,
         sync.counts,
     )
@@ -61,20 +61,20 @@ def test_posts_come_in_once_with_their_terms_and_topics(alice, site, pull):
     assert (topic.phrase, topic.url) == ("keyword 7", f"{site.url}/post-7/")
     assert not SyncedPost.objects.exclude(is_lossy=False).exclude(external_id=300).exists()
     pages = sum(path.endswith("/posts") for path in site.asked)
-    assert pages == 3 + 2  # the count and the permalinks beside
+    assert pages == 2 + 2  # the count and the permalinks beside
     # Once more: the light pass reads no text of a post that says it is as it was.
     site.asked.clear()
     again = pull()
-    assert (again.is_deep, again.counts.get("new"), again.counts["seen"]) == (False, None, 254)
-    assert Content.objects.count() == 251
+    assert (again.is_deep, again.counts.get("new"), again.counts["seen"]) == (False, None, 124)
+    assert Content.objects.count() == 121
     status = alice.client.get(f"/api/v1/integration/{sync.integration_id}/sync_status/").json()["data"]
     assert (status["state"], status["progress"]["percent"], status["progress"]["current"]) == (
         "succeeded",
         100,
-        254,
+        124,
     )
     health = alice.client.get(f"/api/v1/integration/{sync.integration_id}/sync_health/").json()["data"]
-    assert (health["status"], health["counts"]["from_wordpress"], health["failures"]) == ("healthy", 251, 0)
+    assert (health["status"], health["counts"]["from_wordpress"], health["failures"]) == ("healthy", 121, 0)
 
 
 def test_a_page_costs_the_same_whatever_it_holds(site, connected, pull):
@@ -132,9 +132,9 @@ def test_only_what_changed_comes_in_and_times_that_lie_do_not_matter(site, pull)
 
 
 def test_a_worker_that_dies_goes_on_where_it_stood(alice, site, connected, run_jobs, monkeypatch):
-    for pk in range(1, 351):
+    for pk in range(1, 251):
         site.post(pk)
-    deaths = [("post", 200), ("page", 0)]
+    deaths = [("post", 100), ("page", 0)]
 
     def read(site, kind, *, offset=0, _read=passes.posts_read, **how):
         if deaths and (kind.name, offset) == deaths[0]:
@@ -147,23 +147,23 @@ def test_a_worker_that_dies_goes_on_where_it_stood(alice, site, connected, run_j
     job = Job.objects.get(kind="integration.sync")
     run_jobs()
     sync = SyncRun.objects.get()
-    assert (sync.state, sync.cursor["offset"], Content.objects.count()) == ("running", 200, 200)
+    assert (sync.state, sync.cursor["offset"], Content.objects.count()) == ("running", 100, 100)
     site.asked.clear()
     Job.objects.update(state="pending", lease_until=None)
     run_jobs()
     Job.objects.update(state="pending", lease_until=None)
     run_jobs()
     sync.refresh_from_db(), job.refresh_from_db()
-    assert (sync.state, job.state, sync.counts["new"]) == ("succeeded", "succeeded", 350), (
+    assert (sync.state, job.state, sync.counts["new"]) == ("succeeded", "succeeded", 250), (
         sync.error,
         sync.counts,
     )
-    assert Content.objects.values("external_id").distinct().count() == Content.objects.count() == 350
-    assert sum(path.endswith("/posts") for path in site.asked) == 2  # pages three and four alone
+    assert Content.objects.values("external_id").distinct().count() == Content.objects.count() == 250
+    assert sum(path.endswith("/posts") for path in site.asked) == 2  # pages two and three alone
 
 
 def test_long_work_gives_the_worker_back(site, pull, monkeypatch):
-    for pk in range(1, 351):
+    for pk in range(1, 251):
         site.post(pk)
     monkeypatch.setattr(passes, "SHIFT_SECONDS", 0)
     clock = itertools.cycle(range(5))
@@ -174,7 +174,7 @@ def test_long_work_gives_the_worker_back(site, pull, monkeypatch):
         assert (job.state, job.attempts) == ("pending", 0)
         execute(job.pk)
         sync.refresh_from_db()
-    assert (sync.state, sync.counts["new"]) == ("succeeded", 350)
+    assert (sync.state, sync.counts["new"]) == ("succeeded", 250)
 
 
 def test_what_is_gone_is_gone_and_what_is_hidden_is_not(site, pull):

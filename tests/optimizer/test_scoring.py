@@ -140,14 +140,14 @@ def test_keyphrases_of_any_script(language, phrase, html):
 
 @pytest.mark.parametrize(
     "html",
-    ["", "\0<p>\0", "<p>" + "!" * 50_000, "<b>" * 20_000, "<img>" * 5_000, "a" * 100_000, "<p>a. " * 3_000,
-     "<h2>?</h2>" * 5_000, '<a href="http://[">x</a>' * 2_000, "<![CDATA[<p>]]><!--" + "<p>", "咖啡很好。" * 5_000],
+    ["", "\0<p>\0", "<p>" + "!" * 50_000, "<b>" * 5_000, "<img>" * 2_000, "a" * 100_000, "<p>a. " * 1_500,
+     "<h2>?</h2>" * 1_500, '<a href="http://[">x</a>' * 500, "<![CDATA[<p>]]><!--" + "<p>", "咖啡很好。" * 2_000],
 )  # fmt: skip
 def test_nothing_makes_it_stumble_or_take_long(html):
     began = time.process_time()
-    for keyphrase in ("咖啡", "the", "(.*" * 50, ""):
+    for keyphrase in ("咖啡", "(.*" * 50):
         assert 0 <= analyze(Article(title="", html=html, keyphrase=keyphrase)).score < 100
-    assert time.process_time() - began < 8
+    assert time.process_time() - began < 4
 
 
 def test_2000_words_take_at_most_200_ms():

@@ -5,7 +5,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from apps.writer.services.blocks import html_blocks
-from apps.writer.services.html import html_clean
+from apps.writer.services.html import html_clean, text_of
 
 DELIMITER = re.compile(r"<!-- (/?)wp:([a-z-]+) (\{.*?\} )?-->")
 
@@ -116,3 +116,26 @@ def test_no_comment_of_the_text_becomes_a_block():
     markup = html_blocks(html_clean(hostile))
     assert names(markup) == ["paragraph", "paragraph"]
     assert "<script" not in markup
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<em>a<h2>b</h2></em>",
+        "<h2>a<em><p>b</p></em></h2>",
+        '<table><tbody><tr><td colspan="2">a</td></tr></tbody></table>',
+        "<figure><table><tbody><tr><td>a</td></tr></tbody></table><figcaption><p>b</p></figcaption></figure>",
+        "<ul><li><strong>a<p>b</p></strong></li></ul>",
+    ],
+)
+def test_what_no_block_would_be_saved_as_is_kept_as_it_is(html):
+    blocks = html_blocks(html_clean(html))
+    assert "<!-- wp:html -->" in blocks and text_of(blocks).split() == text_of(html_clean(html)).split()
+
+
+def test_no_caption_is_lost_and_no_alternative_text_is_read_twice():
+    table = "<table><caption>one</caption><tbody><tr><td>x</td></tr></tbody></table>"
+    blocks = html_blocks(html_clean(f"<figure>{table}<figcaption>two</figcaption></figure>"))
+    assert '<figcaption class="wp-element-caption">one<br>two</figcaption>' in blocks
+    image = html_blocks('<img src="/i" alt="&amp;amp;lt;b&amp;amp;gt; &amp;amp; c">')
+    assert 'alt="&lt;b&gt; &amp; c"' in image

@@ -2,14 +2,18 @@
 
 import threading
 import time
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 
 import pytest
+from django.utils import timezone
 
 from apps.writer.models import Content
 from apps.writer.services.claims import claims_of
 from apps.writer.services.links import NOT_GIVEN, links_after, links_check
-from tests.factories.writer import ContentFactory
+from tests.factories import SiteFactory
+from tests.factories.writer import ContentFactory, ImageFactory
 
 URL = "/api/v1/writer/content/"
 
@@ -72,6 +76,49 @@ def test_the_detail_shows_them_and_the_list_does_not(alice):
     assert data["reading_time"] == 2 and data["link_problems"] == []
     row = alice.client.get(URL).json()["results"][0]
     assert "claims" not in row and row["reading_time"] == 2
+
+
+@pytest.mark.django_db
+def test_filters_of_a_dashboard(alice):
+    now = timezone.now()
+    short = ContentFactory(site=alice.site, word_count=100, primary_keyword="Cold Brew", status="review")
+    long = ContentFactory(
+        site=alice.site, word_count=900, status="approved", site_status="scheduled", scheduled_publish_at=now
+    )
+    out = ContentFactory(
+        site=alice.site, word_count=500, status="published", site_status="published", published_at=now
+    )
+    ImageFactory(content=long, status="generated")
+    ImageFactory(content=out)
+    other = SiteFactory(account=alice.account)
+    ahead, before = (now + timedelta(hours=1)).isoformat(), (now - timedelta(hours=1)).isoformat()
+    for query, found in {
+        "status__in=review,published": {short, out},
+        "site_status=scheduled": {long},
+        "site_status__in=scheduled,published": {long, out},
+        f"site_id={alice.site.pk}": {short, long, out},
+        f"site_id={other.pk}": set(),
+        "keyword=cold brew": {short},
+        "has_images=true": {long},
+        "has_images=0": {short, out},
+        "word_count_min=500": {long, out},
+        "word_count_min=200&word_count_max=600": {out},
+        f"scheduled_before={quote(ahead)}": {long},
+        f"scheduled_after={quote(ahead)}": set(),
+        f"published_after={quote(before)}": {out},
+        f"updated_after={quote(ahead)}": set(),
+    }.items():
+        answer = alice.client.get(f"{URL}?{query}")
+        assert answer.status_code == 200, (query, answer.content)
+        assert {row["id"] for row in answer.json()["results"]} == {row.pk for row in found}, query
+    for bad in (
+        "status__in=x",
+        "site_status__in=,x",
+        "has_images=maybe",
+        "word_count_min=-1",
+        "published_after=x",
+    ):
+        assert alice.client.get(f"{URL}?{bad}").status_code == 400, bad
 
 
 class Pages(BaseHTTPRequestHandler):

@@ -2,10 +2,12 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 
 import pytest
 from django.core.files.storage import default_storage
 from django.db import connection
+from PIL import Image as Picture
 
 from apps.accounts.models import LimitCounter, Plan
 from apps.accounts.services.keys import api_key_create
@@ -35,7 +37,7 @@ def available(actor) -> int:
 
 
 def files() -> list[str]:
-    """All files of the storage."""
+    """The pictures in the storage; what was made of one is there with it, and never without."""
     found, folders = [], [""]
     while folders:
         folder = folders.pop()
@@ -47,7 +49,11 @@ def files() -> list[str]:
             continue
         found += [f"{folder}/{name}".lstrip("/") for name in names]
         folders += [f"{folder}/{name}".lstrip("/") for name in inner]
-    return sorted(found)
+    whole = {name for name in found if "-" not in name}
+    made = set(found) - whole
+    assert {f"{name.rpartition('-')[0]}.png" for name in made} <= whole, "a smaller one is left alone"
+    assert len(made) >= len(whole)
+    return sorted(whole)
 
 
 @in_threads
@@ -314,6 +320,34 @@ def test_file_serves_the_bytes(alice, bob, anonymous):
     assert anonymous.get(f"{URL}file/?id={elsewhere.pk}").status_code == 404
 
 
+def test_file_in_sizes_and_formats(alice):
+    image = made_image(alice)
+    rows = alice.client.get(f"{URL}{image.pk}/").json()["data"]["variants"]
+    assert {(row["size"], row["format"]) for row in rows} == {
+        (size, form) for size in ("400", "800", "full") for form in ("webp", "jpeg")
+    }
+    assert {(row["width"], row["height"]) for row in rows} == {(400, 267), (800, 533), (1536, 1024)}
+    etags = set()
+    for query, form, width in (
+        ("", "png", 1536),
+        ("&size=full", "png", 1536),
+        ("&format=webp", "webp", 1536),
+        ("&size=800", "jpeg", 800),
+        ("&size=400&format=webp", "webp", 400),
+        ("&size=1600&format=webp", "webp", 1536),
+    ):
+        answer = alice.client.get(f"{URL}file/?id={image.pk}{query}")
+        assert answer.status_code == 200 and answer["Content-Type"] == f"image/{form}", query
+        shown = Picture.open(BytesIO(b"".join(answer.streaming_content)))
+        assert (shown.format.lower(), shown.width) == (form, width), query
+        again = alice.client.get(f"{URL}file/?id={image.pk}{query}", HTTP_IF_NONE_MATCH=answer["ETag"])
+        assert again.status_code == 304
+        etags.add(answer["ETag"])
+    assert len(etags) == 4  # twice two addresses have the same bytes
+    # As PNG there is the whole one alone.
+    assert alice.client.get(f"{URL}file/?id={image.pk}&size=400&format=png")["ETag"] == f'"{image.sha256}"'
+
+
 def test_file_that_is_not_there(alice):
     image = ImageFactory(content=ContentFactory(site=alice.site))
     for query, status in {
@@ -321,7 +355,9 @@ def test_file_that_is_not_there(alice):
         "": 400,
         "?id=x": 400,
         "?id=-1": 400,
-        "?id=9" + "9" * 40: 404,
+        "?id=9" + "9" * 40: 400,
+        f"?id={image.pk}&size=7": 400,
+        f"?id={image.pk}&format=gif": 400,
     }.items():
         answer = alice.client.get(f"{URL}file/{query}", HTTP_ACCEPT="image/png")
         assert answer.status_code == status, query

@@ -2,11 +2,13 @@
 
 import hashlib
 from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image as Picture
 
-from apps.writer.services.pictures import UnusablePicture, picture_read
+from apps.writer.services import pictures
+from apps.writer.services.pictures import UnusablePicture, picture_read, picture_store
 
 
 def encoded(form: str = "PNG", size: tuple[int, int] = (30, 20), mode: str = "RGB", **options) -> bytes:
@@ -54,3 +56,32 @@ def test_other_bytes_are_refused(data):
 def test_a_bomb_is_refused_before_it_is_decoded():
     with pytest.raises(UnusablePicture, match="pixels"):
         picture_read(encoded("PNG", size=(9000, 9000), mode="1"))
+
+
+def test_sizes_and_formats():
+    made = picture_read(encoded("PNG", size=(1000, 10), mode="RGB")).variants
+    assert [(v.size, v.format, v.width, v.height) for v in made if v.size != "full"] == [
+        ("400", "webp", 400, 4), ("400", "jpeg", 400, 4), ("800", "webp", 800, 8), ("800", "jpeg", 800, 8),
+    ]  # fmt: skip
+    for variant in made:
+        picture = Picture.open(BytesIO(variant.data))
+        assert (picture.format.lower(), picture.size) == (variant.format, (variant.width, variant.height))
+        assert not picture.getexif()
+    clear = picture_read(encoded("PNG", size=(500, 5000), mode="RGBA")).variants
+    assert {(v.size, v.format) for v in clear} == {("400", "webp"), ("400", "png"), ("full", "webp")}
+    assert {Picture.open(BytesIO(v.data)).mode for v in clear} == {"RGBA"}
+
+
+def test_a_storage_that_fails_keeps_nothing(monkeypatch):
+    saved, deleted = [], []
+
+    def save(name, content):
+        if len(saved) == 2:
+            raise OSError("the disk is full")
+        saved.append(name)
+        return name
+
+    monkeypatch.setattr(pictures, "default_storage", SimpleNamespace(save=save, delete=deleted.append))
+    with pytest.raises(OSError, match="full"):
+        picture_store(account_id=1, content_id=2, picture=picture_read(encoded("PNG", size=(900, 90))))
+    assert deleted == saved and len(saved) == 2

@@ -51,5 +51,10 @@ class Image(TenantModel):
         constraints = [models.UniqueConstraint(fields=["content", "kind", "position"], name="image_once")]
         indexes = [models.Index(fields=["site", "status"], name="image_site_status")]
 
+    @property
+    def files(self) -> list[str]:
+        """The names in the storage of all that was made of it."""
+        return [name for name in (self.file.name, *(row["file"] for row in self.variants)) if name]
+
     def __str__(self) -> str:
         return f"{self.kind} {self.position} of {self.content_id}"

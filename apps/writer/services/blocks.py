@@ -7,14 +7,14 @@ it again would give other HTML, so what has no block of its own is kept as Custo
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from html import escape
+from html import escape, unescape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 INLINE = {"a", "strong", "em", "code", "br", "img", "-text"}
 HEADINGS = {"h2": 2, "h3": 3, "h4": 4}
 _LISTS = ("ul", "ol")
-_CELL_ATTRIBUTES = ("colspan", "rowspan")
+_SPANS = ("colspan", "rowspan")
 
 
 class _NoBlock(Exception):
@@ -30,7 +30,7 @@ def html_blocks(html: str, media: Mapping[str, int] | None = None) -> str:
 def _blocks(parent: LexborNode, media: Mapping[str, int]) -> Iterator[str]:
     inline: list[str] = []
     for node in parent.iter(include_text=True):
-        if node.tag in INLINE and not (node.tag == "img" and not inline):
+        if node.tag in INLINE and not (node.tag == "img" and not inline) and _is_inline(node):
             inline.append(_outer(node))
             continue
         yield from _loose(inline)
@@ -53,6 +53,8 @@ def _loose(inline: list[str]) -> Iterator[str]:
 
 def _block(node: LexborNode, media: Mapping[str, int]) -> str:
     inner = (node.inner_html or "").strip()
+    if node.tag == "p" or node.tag in HEADINGS:
+        _check_inline(node)
     match node.tag:
         case "p":
             direction = node.attributes.get("dir")
@@ -118,10 +120,12 @@ def _item(node: LexborNode) -> str:
         elif lists and _outer(child).strip():
             raise _NoBlock("text after an inner list")
         elif child.tag in INLINE:
+            _check_inline(child)
             text.append("<br>" if ended and _outer(child).strip() else "")
             text.append(_outer(child))
             ended = ended and not _outer(child).strip()
         elif child.tag == "p":
+            _check_inline(child)
             text.append(("<br>" if "".join(text).strip() else "") + (child.inner_html or "").strip())
             ended = True
         else:
@@ -131,7 +135,8 @@ def _item(node: LexborNode) -> str:
 
 def _table(node: LexborNode, caption: str) -> str:
     own = node.css_first("caption")
-    caption = caption or ((own.inner_html or "").strip() if own is not None else "")
+    # It has one caption: of a table that has its own and its figure's, both stand in it.
+    caption = "<br>".join(filter(None, (_caption(own), caption)))
     sections = []
     for name in ("thead", "tbody", "tfoot"):
         rows = [row for part in node.iter() if part.tag == name for row in part.iter() if row.tag == "tr"]
@@ -148,19 +153,18 @@ def _table(node: LexborNode, caption: str) -> str:
 def _row(row: LexborNode) -> str:
     cells = []
     for cell in row.iter():
-        if any(child.tag not in INLINE for child in cell.iter(include_text=True)):
-            raise _NoBlock("a cell that holds more than text")
-        names = (*_CELL_ATTRIBUTES, "scope") if cell.tag == "th" else _CELL_ATTRIBUTES
-        attributes = "".join(
-            f' {name}="{escape(value)}"' for name in names if (value := cell.attributes.get(name))
-        )
-        cells.append(f"<{cell.tag}{attributes}>{(cell.inner_html or '').strip()}</{cell.tag}>")
+        _check_inline(cell)
+        if any(cell.attributes.get(name) for name in _SPANS):
+            raise _NoBlock("a cell over several: older editors know none")
+        scope = cell.attributes.get("scope") if cell.tag == "th" else None
+        attribute = f' scope="{escape(scope)}"' if scope else ""
+        cells.append(f"<{cell.tag}{attribute}>{(cell.inner_html or '').strip()}</{cell.tag}>")
     return f"<tr>{''.join(cells)}</tr>"
 
 
 def _figure(node: LexborNode, media: Mapping[str, int]) -> str:
     caption_node = node.css_first("figcaption")
-    caption = (caption_node.inner_html or "").strip() if caption_node is not None else ""
+    caption = _caption(caption_node)
     inside = [
         child for child in node.iter(include_text=True) if child.tag != "figcaption" and _outer(child).strip()
     ]
@@ -171,8 +175,15 @@ def _figure(node: LexborNode, media: Mapping[str, int]) -> str:
     raise _NoBlock("figure")
 
 
+def _caption(node: LexborNode | None) -> str:
+    if node is None:
+        return ""
+    _check_inline(node)
+    return (node.inner_html or "").strip()
+
+
 def _image(node: LexborNode, caption: str, media: Mapping[str, int]) -> str:
-    src, alt = node.attributes.get("src") or "", node.attributes.get("alt") or ""
+    src, alt = node.attributes.get("src") or "", _as_read(node.attributes.get("alt") or "")
     medium = media.get(src)
     attributes = {"id": medium, "sizeSlug": "full", "linkDestination": "none"} if medium else None
     frame = "wp-block-image size-full" if medium else "wp-block-image"
@@ -180,6 +191,23 @@ def _image(node: LexborNode, caption: str, media: Mapping[str, int]) -> str:
     caption = f'<figcaption class="wp-element-caption">{caption}</figcaption>' if caption else ""
     html = f'<figure class="{frame}"><img src="{escape(src)}" alt="{escape(alt)}"{name}/>{caption}</figure>'
     return _wrapped("image", attributes, html)
+
+
+def _is_inline(node: LexborNode) -> bool:
+    """Whether it holds no blocks: they may stand in an inline element that was not closed before them."""
+    return all(inner.tag in INLINE for inner in node.traverse(include_text=True) if inner != node)
+
+
+def _check_inline(node: LexborNode) -> None:
+    if not _is_inline(node):
+        raise _NoBlock(node.tag)
+
+
+def _as_read(text: str) -> str:
+    """A text without entities that were escaped: the editor takes them for what they name."""
+    while (plain := unescape(text)) != text:
+        text = plain
+    return text
 
 
 def _wrapped(name: str, attributes: Mapping | None, html: str) -> str:

@@ -1,9 +1,7 @@
 """Articles as people make, change and delete them."""
 
-import logging
 from collections.abc import Collection
 
-from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from slugify import slugify
 
@@ -14,11 +12,11 @@ from apps.planner.services.topics import topics_release
 from apps.writer.models import Content
 from apps.writer.services.html import html_clean, html_removed, words_count
 from apps.writer.services.links import links_after
+from apps.writer.services.pictures import files_forget
 from apps.writer.services.spelling import LISTS, names_spelled
 from apps.writer.services.versions import version_keep
 from apps.writer.services.workflow import content_claim, content_locked, content_tell_review
 
-log = logging.getLogger(__name__)
 SLUG_LENGTH = 80
 SLUG_ATTEMPTS = 100
 
@@ -144,18 +142,9 @@ def content_delete(*, account_id: int, content_id: int) -> None:
                 "The article is being published right now. Wait until that has ended, then delete it."
             )
         topics_release(account_id=account_id, source=ClaimedTopic.Source.CONTENT, source_ids=[content.pk])
-        files = [name for name in content.images.values_list("file", flat=True) if name]
+        files = [name for image in content.images.only("file", "variants") for name in image.files]
         content.delete()
         transaction.on_commit(lambda: files_forget(files))
-
-
-def files_forget(names: list[str]) -> None:
-    """Deletes stored files that no row names any more. A storage that fails costs space, no work."""
-    for name in names:
-        try:
-            default_storage.delete(name)
-        except OSError:
-            log.warning("could not delete the file %s", name, exc_info=True)
 
 
 def _html_cleaned(html: str) -> str:

@@ -23,7 +23,7 @@ from apps.planner.models import ContentIdea
 from apps.writer.models import Content, DraftPart, Task
 from apps.writer.services.content import content_insert, names_clean, slug_of
 from apps.writer.services.html import cut, html_clean, words_count
-from apps.writer.services.links import links_keep, links_of
+from apps.writer.services.links import links_abroad, links_keep
 from apps.writer.services.versions import version_keep
 from apps.writer.services.writing import UnusableAnswer, article_write, links_given, writing_inputs
 
@@ -218,7 +218,7 @@ def _store(content, answer, reference, attempt, user_id, run_id, finish) -> dict
         content_insert(content)
         version_keep(content, by=content.model, reason="generated", prompt_version=answer.prompt_version)
         DraftPart.objects.filter(task_id=task_id).delete()
-        if links_of(content.html):
+        if links_abroad(content.html):
             job_start(
                 kind="content.links",
                 account_id=account_id,

@@ -20,7 +20,6 @@ from apps.core.errors import AppError, Conflict, NotFound
 from apps.core.jobs import JobCancelled, LeaseLost
 from apps.intelligence.services import UpstreamFailed, image_call, model_choose
 from apps.writer.models import Content, Image
-from apps.writer.services.content import files_forget
 from apps.writer.services.html import headings
 from apps.writer.services.image_prompts import (
     image_prompts_generate,
@@ -28,13 +27,14 @@ from apps.writer.services.image_prompts import (
     not_ours_refused,
     usage_of,
 )
-from apps.writer.services.pictures import picture_read, picture_store
+from apps.writer.services.pictures import FULL, files_forget, picture_read, picture_store
 
 log = logging.getLogger(__name__)
 __all__ = [
     "AlreadyMade",
     "image_check",
     "image_delete",
+    "image_file",
     "image_generate",
     "image_prompts_generate",
     "images_check",
@@ -114,7 +114,7 @@ def _make(
     run_id,
     finish,
 ) -> dict:
-    account_id, image_id, name = image.account_id, image.pk, ""
+    account_id, image_id, names = image.account_id, image.pk, []
     try:
         _check_made(image, anew)
         _check_limit(account_id)
@@ -127,7 +127,8 @@ def _make(
         )
         picture = picture_read(answer.data)
         # Before the transaction: a row must never name a file that is not there.
-        name = picture_store(account_id=account_id, content_id=image.content_id, picture=picture)
+        name, variants = picture_store(account_id=account_id, content_id=image.content_id, picture=picture)
+        names = [name, *(row["file"] for row in variants)]
         with transaction.atomic():
             stored = Image.objects.select_for_update().filter(pk=image_id).first()
             if stored is None:
@@ -136,8 +137,8 @@ def _make(
             if _is_settled(account_id, reference):
                 raise AlreadySettled(reference)
             _check_made(stored, anew)
-            old = stored.file.name
-            stored.file.name, stored.prompt = name, prompt
+            old = stored.files
+            stored.file.name, stored.variants, stored.prompt = name, variants, prompt
             stored.mime, stored.sha256 = picture.mime, picture.sha256
             stored.width, stored.height = picture.width, picture.height
             stored.model = f"{answer.provider}/{answer.model}"[:120]
@@ -160,26 +161,50 @@ def _make(
             if finish:
                 finish(result)
             if old:
-                transaction.on_commit(lambda: files_forget([old]))
+                transaction.on_commit(lambda: files_forget(old))
         return result
     except BaseException as error:
-        _forget_orphan(image_id, name)
+        _forget_orphans(image_id, names)
         # Of another execution under the same reference, which works on it or has made it: it is its own.
         if not isinstance(error, LeaseLost | AlreadySettled):
             _give_up(image_id, error)
         raise
 
 
+def image_file(image: Image, *, size: str | None, form: str | None) -> tuple[str, str]:
+    """The name in the storage and the type of the file that fits: the smallest that is wide enough, else the full one.
+
+    Raises NotFound for a format that was not made.
+    """
+    own = {
+        "size": FULL,
+        "format": image.mime.rpartition("/")[2],
+        "width": image.width,
+        "file": image.file.name,
+    }
+    wide = [row for row in (*image.variants, own) if size in (None, FULL) or row["size"] in (size, FULL)]
+    fitting = [row for row in wide if form in (None, row["format"])]
+    if not fitting:
+        made = " and ".join(sorted({row["format"] for row in wide}))
+        raise NotFound(f"The image was not made as {form} of this size. There is {made}.")
+    if size in (None, FULL):
+        fitting = [row for row in fitting if row["size"] == FULL] or fitting
+        chosen = own if own in fitting else fitting[0]
+    else:
+        # Without a format what every program reads; of two the narrower one.
+        chosen = min(fitting, key=lambda row: (row["width"] or 0, form is None and row["format"] == "webp"))
+    return chosen["file"], f"image/{chosen['format']}"
+
+
 def image_delete(*, account_id: int, image_id: int) -> None:
-    """Deletes an image and its file."""
+    """Deletes an image and its files."""
     with transaction.atomic():
         image = Image.objects.select_for_update().filter(account_id=account_id, pk=image_id).first()
         if image is None:
             raise NotFound("The image does not exist any more.")
-        name = image.file.name
+        names = image.files
         image.delete()
-        if name:
-            transaction.on_commit(lambda: files_forget([name]))
+        transaction.on_commit(lambda: files_forget(names))
 
 
 def _check_made(image: Image, anew: bool) -> None:
@@ -222,13 +247,13 @@ def _subject(image: Image) -> str:
     return image.content.title
 
 
-def _forget_orphan(image_id: int, name: str) -> None:
-    """Deletes the new file unless the row names it after all, as when the connection broke at the commit."""
+def _forget_orphans(image_id: int, names: list[str]) -> None:
+    """Deletes the new files unless the row names it after all, as when the connection broke at the commit."""
     try:
-        if name and not Image.objects.filter(pk=image_id, file=name).exists():
-            files_forget([name])
+        if names and not Image.objects.filter(pk=image_id, file=names[0]).exists():
+            files_forget(names)
     except DatabaseError:
-        log.warning("the file %s may be an orphan", name, exc_info=True)
+        log.warning("the files %s may be orphans", names, exc_info=True)
 
 
 def _give_up(image_id: int, error: BaseException) -> None:

@@ -42,6 +42,15 @@ def links_of(html: str) -> list[Link]:
     return list(found.values())
 
 
+def links_abroad(html: str) -> list[Link]:
+    """Those that lead to other servers than ours."""
+    return [
+        link
+        for link in links_of(html)
+        if link.url.startswith(("http://", "https://")) and not link.url.startswith(f"{settings.PUBLIC_URL}/")
+    ]
+
+
 def links_said(text: str) -> set[str]:
     """The addresses that stand in a plain text."""
     return {found.rstrip(".,;:!?") for found in _ADDRESS.findall(text)}
@@ -71,7 +80,7 @@ def links_check(*, account_id: int, content_id: int) -> dict:
     content = Content.objects.filter(account_id=account_id, pk=content_id).only("html").first()
     if content is None:
         raise NotFound("The article does not exist any more.")
-    links = [link for link in links_of(content.html) if _asked(link.url)][:MAX_CHECKED]
+    links = links_abroad(content.html)[:MAX_CHECKED]
     with (
         ThreadPoolExecutor(AT_A_TIME) as pool,
         http.client(timeout=TIMEOUT, max_bytes=MAX_BYTES, follow_redirects=True) as client,
@@ -95,10 +104,6 @@ def links_after(problems: list[dict], html: str) -> list[dict]:
     """Of the problems of an article those that it still has with this text; what was removed has been told."""
     urls = {link.url for link in links_of(html)}
     return [row for row in problems if row["url"] in urls]
-
-
-def _asked(url: str) -> bool:
-    return url.startswith(("http://", "https://")) and not url.startswith(f"{settings.PUBLIC_URL}/")
 
 
 def _problem(client, url: str) -> str:

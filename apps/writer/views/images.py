@@ -1,5 +1,6 @@
 """Images of articles, and their bytes."""
 
+from django.core.files.storage import default_storage
 from django.db.models import Exists, OuterRef, Prefetch
 from django.http import FileResponse, HttpResponse
 from django.utils.cache import get_conditional_response
@@ -8,7 +9,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.generics import get_object_or_404
 from rest_framework.negotiation import BaseContentNegotiation
 
@@ -19,11 +19,13 @@ from apps.writer.filters import ContentImagesFilterSet, ImageFilterSet
 from apps.writer.models import Content, Image
 from apps.writer.serializers.images import (
     ContentImagesSerializer,
+    FileQuerySerializer,
     GenerateForContentSerializer,
     ImageSerializer,
     RegenerateSerializer,
 )
-from apps.writer.services.images import image_check, image_delete, images_check
+from apps.writer.services.images import image_check, image_delete, image_file, images_check
+from apps.writer.services.pictures import EXTENSIONS, FULL, WIDTHS
 from apps.writer.views.jobs import RepeatableMixin
 
 
@@ -86,7 +88,15 @@ class ImageViewSet(
         return self.start_job("images.regenerate", payload, total=1)
 
     @extend_schema(
-        parameters=[OpenApiParameter("id", int, required=True, description="The image.")],
+        parameters=[
+            OpenApiParameter("id", int, required=True, description="The image."),
+            OpenApiParameter(
+                "size", str, enum=[FULL, *map(str, WIDTHS)], description="At least so wide, where it is."
+            ),
+            OpenApiParameter(
+                "format", str, enum=sorted(EXTENSIONS), description="Without it, what fits most."
+            ),
+        ],
         responses={(200, "image/png"): OpenApiTypes.BINARY},
         filters=False,
     )
@@ -98,31 +108,38 @@ class ImageViewSet(
         content_negotiation_class=AnyAccept,
     )
     def file(self, request):
-        """The bytes of an image. Answers 304 to an `If-None-Match` or `If-Modified-Since` that fits."""
-        asked = request.query_params.get("id", "")
-        if not (asked.isascii() and asked.isdigit()):
-            raise ValidationError({"id": ["Name the image: ?id=<its id>."]})
-        image = get_object_or_404(self.get_queryset(), pk=asked)
+        """The bytes of an image, whole or smaller.
+
+        Answers 304 to an `If-None-Match` or `If-Modified-Since` that fits.
+        """
+        asked = FileQuerySerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        image = get_object_or_404(self.get_queryset(), pk=asked.validated_data["id"])
         if not image.file:
             raise NotFound("The image has no file yet. Generate it first.")
-        etag, changed = quote_etag(image.sha256), int(image.updated_at.timestamp())
+        size, form = asked.validated_data.get("size"), asked.validated_data.get("format")
+        name, mime = image_file(image, size=size, form=form)
+        etag = quote_etag(
+            f"{image.sha256}-{name.rpartition('-')[2]}" if name != image.file.name else image.sha256
+        )
+        changed = int(image.updated_at.timestamp())
         response = get_conditional_response(request, etag=etag, last_modified=changed)
         if response is None:
-            response = self._bytes(image, with_body=request.method != "HEAD")
+            response = self._bytes(image, name, mime, with_body=request.method != "HEAD")
         response["ETag"] = etag
         response["Last-Modified"] = http_date(changed)
         response["Cache-Control"] = "private, max-age=3600"
         response["X-Content-Type-Options"] = "nosniff"
         return response
 
-    def _bytes(self, image: Image, *, with_body: bool) -> HttpResponse:
-        name = f"image-{image.pk}.{image.mime.rpartition('/')[2]}"
+    def _bytes(self, image: Image, name: str, mime: str, *, with_body: bool) -> HttpResponse:
+        shown = f"image-{image.pk}.{mime.rpartition('/')[2]}"
         try:
             if with_body:
-                return FileResponse(image.file.open("rb"), content_type=image.mime, filename=name)
-            response = HttpResponse(content_type=image.mime)
-            response["Content-Length"] = str(image.file.size)
-            response["Content-Disposition"] = f'inline; filename="{name}"'
+                return FileResponse(default_storage.open(name, "rb"), content_type=mime, filename=shown)
+            response = HttpResponse(content_type=mime)
+            response["Content-Length"] = str(default_storage.size(name))
+            response["Content-Disposition"] = f'inline; filename="{shown}"'
             return response
         except FileNotFoundError:
             raise NotFound("The image's file is not in the storage any more. Generate it again.") from None

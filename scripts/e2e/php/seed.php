@@ -1,13 +1,16 @@
 <?php
-// Reads {site, count}: makes so many published posts past WordPress's own functions, which take seconds for each
-// hundred, every tenth of them a page; with a count of 0 it takes them away again. Answers how many there are.
+// Reads {site, count, left}: makes so many published posts past WordPress's own functions, which take seconds for each
+// hundred, every tenth of them a page, instead of those that it made before; without a count it deletes of these all but
+// the first that are to be left. Answers how many there are.
 $given = json_decode(stream_get_contents(STDIN), true);
 $_SERVER += ['REQUEST_URI' => '/', 'REQUEST_METHOD' => 'GET', 'SERVER_NAME' => '127.0.0.1', 'HTTP_HOST' => '127.0.0.1',
     'SERVER_PROTOCOL' => 'HTTP/1.1'];
 require $given['site'] . '/wp-load.php';
 global $wpdb;
-$wpdb->query("DELETE r FROM $wpdb->term_relationships r JOIN $wpdb->posts p ON p.ID = r.object_id WHERE p.post_name LIKE 'seeded-%'");
-$wpdb->query("DELETE FROM $wpdb->posts WHERE post_name LIKE 'seeded-%'");
+$from = (int) ($given['left'] ?? 0);
+$seeded = "post_name LIKE 'seeded-%' AND CAST(SUBSTRING(post_name, 8) AS UNSIGNED) > $from";
+$wpdb->query("DELETE r FROM $wpdb->term_relationships r JOIN $wpdb->posts p ON p.ID = r.object_id WHERE $seeded");
+$wpdb->query("DELETE FROM $wpdb->posts WHERE $seeded");
 for ($n = 1; $n <= $given['count']; $n += 500) {
     $rows = [];
     for ($i = $n; $i < min($n + 500, $given['count'] + 1); $i++) {

@@ -102,10 +102,7 @@ def post_decide(
             if name in ("title", "content", "excerpt"):
                 found.both.append(ours)
             continue
-        if name.startswith("meta:") and name not in synced.theirs and not now:
-            found.send.append(name)  # an SEO plug-in that came later: there is nothing of theirs to lose
-            continue
-        if not _changed_here(synced, content, name, ours, value):
+        if not _changed_here(synced, content, name, ours, value, now):
             continue
         there = digest(now) != synced.theirs.get(name, digest(type(now)()))
         lossy = name == "content" and synced.is_lossy
@@ -210,9 +207,11 @@ def _ours_by_theirs(kind: PostType) -> dict[str, str]:
     }
 
 
-def _changed_here(synced: SyncedPost, content: Content, name: str, ours: str, value: Any) -> bool:
+def _changed_here(synced: SyncedPost, content: Content, name: str, ours: str, value: Any, now: Any) -> bool:
     if name in synced.sent:
         return synced.sent[name] != digest(value)
+    if name not in synced.theirs and not now:
+        return bool(value)  # the site has only begun to show it, as when a plug-in for search engines came
     if ours in synced.ours:
         return synced.ours[ours] != digest(getattr(content, ours))
-    return bool(value)  # never ours so far, such as a picture of a post that came from there
+    return name == "featured_media" and bool(value)  # of a post that came from there, the rest is theirs

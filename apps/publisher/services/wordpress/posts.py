@@ -238,7 +238,9 @@ def _theirs(site: WordPress, integration: SiteIntegration, content: Content) -> 
     if synced is None:
         return None
     row = WordPressPost(content=content, post_type=synced.post_type, external_id=synced.external_id)
-    if _read(site, row):
+    if stands := _read(site, row):
+        if stands["status"] == "trash":
+            raise _in_trash(site)
         return row
     synced.delete()
     return None
