@@ -7,7 +7,7 @@ same indexes and tokens, in turns:
 
   ours   the product
   plain  DRF as it comes: ModelViewSet, ModelSerializer, select_related, django-filter, simplejwt, DRF's throttle
-  floor  the product's own statements in a plain Django view without middleware (bench.library_plain_urls)
+  floor  the product's own statements in a plain Django view behind the same middleware (bench.library_plain_urls)
 
 `ratio page20` and `page200` are requests a second of ours over those of plain for pages of a sector, the largest and
 the smallest of 60 in turn; `floor` is ours over the floor, the smaller of the two sizes; `unfiltered` is of the page
@@ -103,7 +103,7 @@ def rounds(
     for size in (20, 200):
         filters = [f"?sector_ids={sector}&page_size={size}" for sector in ends]
         asked |= {(f"page{size}", name): [API + f for f in filters] for name in ("ours", "plain")}
-        asked[f"page{size}", "floor"] = ["/floor/" + f for f in filters]
+        asked[f"page{size}", "floor"] = ["/api/v1/floor/" + f for f in filters]
     for name in ("ours", "plain"):
         asked["unfiltered", name] = [API + "?page_size=20"]
         asked["stats", name] = [API + "sector_stats/"]

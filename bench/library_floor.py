@@ -1,4 +1,4 @@
-"""Settings of the floor of bench.library: Django with nothing around the view."""
+"""Settings of the floor of bench.library: the product's, with a plain Django view of it."""
 
 from config.settings import *  # noqa: F403
 

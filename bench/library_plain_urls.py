@@ -115,4 +115,4 @@ def floor(request: HttpRequest) -> HttpResponse:
 
 router = DefaultRouter()
 router.register("keywords-library", SeedKeywordViewSet)
-urlpatterns = [path("api/v1/", include(router.urls)), path("floor/", floor)]
+urlpatterns = [path("api/v1/", include(router.urls)), path("api/v1/floor/", floor)]

@@ -68,6 +68,11 @@ def _verified(raw: bytes) -> AccessToken:
     return AccessToken(raw)
 
 
+def _credentials(request) -> list[bytes]:
+    """The words of the header. DRF's own way to it makes a dictionary of all headers first."""
+    return request._request.META.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace").split()
+
+
 def _scope(request) -> str:
     return scope_of(request.parser_context.get("view"))
 
@@ -82,7 +87,7 @@ class BearerAuthentication(authentication.BaseAuthentication):
     """`Authorization: Bearer <access token>`."""
 
     def authenticate(self, request):
-        header = authentication.get_authorization_header(request).split()
+        header = _credentials(request)
         if not header or header[0].lower() != b"bearer":
             return None
         if len(header) != 2:
@@ -121,7 +126,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
     """`Authorization: ApiKey <key>`: one site's own credential."""
 
     def authenticate(self, request):
-        header = authentication.get_authorization_header(request).split()
+        header = _credentials(request)
         if not header or header[0].lower() != b"apikey":
             return None
         key = header[1].decode("ascii", "replace") if len(header) == 2 else ""

@@ -48,7 +48,10 @@ class TenantMixin:
     def own_ids(self, field: str, ids: list[int], queryset=None) -> list[int]:
         """The ids, all of which must be rows of the tenant: else a 400 that names the field and the first ones."""
         queryset = (self.queryset if queryset is None else queryset).for_tenant(self.tenant)
-        found = set(queryset.filter(pk__in=ids).values_list("pk", flat=True))
+        # As one array: an IN with 10,000 parameters costs more than what is mostly done with the rows.
+        meta = queryset.model._meta
+        among = f'"{meta.db_table}"."{meta.pk.column}" = ANY(%s)'
+        found = set(queryset.order_by().extra(where=[among], params=[ids]).values_list("pk", flat=True))  # noqa: S610
         missing = [i for i in ids if i not in found]
         if missing:
             shown = ", ".join(map(str, missing[:10])) + (" …" if len(missing) > 10 else "")

@@ -81,14 +81,15 @@ class SiteSettingsAdmin(ModelAdmin):
 
 @admin.register(SiteIntegration)
 class SiteIntegrationAdmin(ModelAdmin):
-    list_display = ["site", "platform", "base_url", "username", "is_active", "status", "last_tested_at"]
-    list_filter = ["platform", "status", "is_active"]
+    list_display = ["site", "auth_method", "base_url", "username", "plugin_version", "is_active", "status",
+                    "last_tested_at"]  # fmt: skip
+    list_filter = ["platform", "auth_method", "status", "is_active"]
     search_fields = ["site__name", "base_url", "username"]
     list_select_related = ["site"]
     # Who changes the address has the password sent there: that is the customer's to do, who enters it anew.
     readonly_fields = ["account", "site", "platform", "auth_method", "base_url", "username", "status", "last_error",
-                       "last_tested_at", "rest_root"]  # fmt: skip
-    exclude = ["app_password"]
+                       "last_tested_at", "rest_root", "plugin_version"]  # fmt: skip
+    exclude = ["app_password", "signing_secret"]
 
     def has_add_permission(self, request) -> bool:
         return False  # the password is the customer's to enter

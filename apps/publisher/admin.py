@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
-from apps.publisher.models import HostedPage, PublishingRecord
+from apps.publisher.models import HostedPage, PublishingRecord, SiteTheme, WordPressPost
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -48,3 +48,23 @@ class HostedPageAdmin(ReadOnlyAdmin):
     @admin.display(description="address")
     def address(self, page: HostedPage) -> str:
         return format_html('<a href="{}">{}</a>', page.url, page.slug)
+
+
+@admin.register(SiteTheme)
+class SiteThemeAdmin(ReadOnlyAdmin):
+    """Deleting a theme gives the site our own look back."""
+
+    list_display = ["site", "accent", "paper", "ink", "font", "updated_at"]
+    list_filter = ["font"]
+    list_select_related = ["site"]
+    search_fields = ["site__name", "footer_text"]
+
+
+@admin.register(WordPressPost)
+class WordPressPostAdmin(ReadOnlyAdmin):
+    """Which post an article is. Deleting the row makes the next publication look for it by its key."""
+
+    list_display = ["content", "place", "post_type", "external_id", "tidy_at", "created_at"]
+    list_filter = ["post_type"]
+    list_select_related = ["content"]
+    search_fields = ["content__title", "place", "external_id"]

@@ -177,6 +177,38 @@ class HostedPage(TenantModel):
         return f"hosted/{self.content_id}/{name}"
 
 
+def logo_path(theme: "SiteTheme", name: str) -> str:
+    return f"logos/{theme.site_id}/{name}"
+
+
+class SiteTheme(TenantModel):
+    """How a hosted site looks, where it is not as we made it."""
+
+    class Font(models.TextChoices):
+        STANDARD = "standard"
+        SERIF = "serif"
+        SANS = "sans"
+        ROUNDED = "rounded"
+        MONO = "mono"
+
+    site = models.OneToOneField(Site, on_delete=models.CASCADE, related_name="theme")
+    accent = models.CharField(max_length=7, blank=True, help_text="Of links, as #rrggbb; empty: ours.")
+    paper = models.CharField(max_length=7, blank=True, help_text="Behind the text.")
+    ink = models.CharField(max_length=7, blank=True, help_text="Of the text.")
+    font = models.CharField(max_length=8, choices=Font, default=Font.STANDARD)
+    footer_text = models.CharField(max_length=500, blank=True)
+    logo = models.FileField(upload_to=logo_path, max_length=200, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"Theme of {self.site_id}"
+
+    @property
+    def logo_url(self) -> str:
+        """Absolute; needs `site`. It changes with the picture."""
+        return f"{site_url(self.site)}logo.png?v={self.logo.name[-14:-4]}" if self.logo else ""
+
+
 def site_url(site: Site) -> str:
     """The absolute address at which we host a site."""
     return f"{settings.PUBLIC_URL}/sites/{site.slug}/"

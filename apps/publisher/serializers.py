@@ -6,7 +6,8 @@ from rest_framework import serializers
 from apps.core.models import Job
 from apps.core.rows import RowSerializer
 from apps.core.serializers import IdsField, TenantSerializer
-from apps.publisher.models import PublishingRecord, Target
+from apps.publisher.models import PublishingRecord, SiteTheme, Target
+from apps.publisher.services.theme import COLOURS
 from apps.writer.models import Content
 
 
@@ -146,10 +147,29 @@ class DefinedPageSerializer(serializers.Serializer):
     image = DefinedImageSerializer(allow_null=True)
 
 
+class ThemeSerializer(serializers.Serializer):
+    accent = serializers.RegexField(r"^(#[0-9a-fA-F]{6})?$", required=False, allow_blank=True, max_length=7)
+    paper = serializers.RegexField(r"^(#[0-9a-fA-F]{6})?$", required=False, allow_blank=True, max_length=7)
+    ink = serializers.RegexField(r"^(#[0-9a-fA-F]{6})?$", required=False, allow_blank=True, max_length=7)
+    font = serializers.ChoiceField(SiteTheme.Font.choices, required=False)
+    footer_text = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    logo_url = serializers.CharField(read_only=True)
+
+    def validate(self, data: dict) -> dict:
+        return {name: value.lower() if name in COLOURS else value for name, value in data.items()}
+
+
+class ThemeChangeSerializer(ThemeSerializer):
+    logo = serializers.FileField(
+        required=False, allow_null=True, help_text="A PNG, JPEG or WebP of at most 1 MiB; null takes it away."
+    )
+
+
 class SiteDefinitionSerializer(serializers.Serializer):
     name = serializers.CharField()
     slug = serializers.CharField()
     language = serializers.CharField()
     url = serializers.CharField()
+    theme = ThemeSerializer()
     categories = DefinedCategorySerializer(many=True)
     pages = DefinedPageSerializer(many=True)

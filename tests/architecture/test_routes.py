@@ -62,6 +62,8 @@ EXTRA = {
     "GET /api/v1/integration/conflicts/": "what was changed in WordPress and here, and waits for a choice",
     "GET /api/v1/integration/conflicts/{}/": "both texts, what they were before, and what they differ in",
     "POST /api/v1/integration/conflicts/{}/resolve/": "the choice",
+    "GET /api/v1/publisher/theme/": "how a hosted site looks",
+    "PATCH /api/v1/publisher/theme/": "its colours, font, logo and footer",
     "PATCH /api/v1/integration/{}/": "one field of a connection without entering the password again",
     "GET /api/v1/writer/content/{}/versions/": "what an article was before, by whom",
     "GET /api/v1/writer/content/{}/versions/{}/": "what a version differs in from now",

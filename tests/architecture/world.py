@@ -34,7 +34,7 @@ from apps.linker.models import Link, LinkPass
 from apps.notifications.models import Notification, NotificationPreference, WebhookDelivery, WebhookEndpoint
 from apps.optimizer.models import Optimization
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword
-from apps.publisher.models import HostedPage, PublishingRecord, WordPressMedium, WordPressPost
+from apps.publisher.models import HostedPage, PublishingRecord, SiteTheme, WordPressMedium, WordPressPost
 from apps.system.models import AuthorProfile, ContentSettings
 from apps.writer.models import Content, ContentVersion, DraftPart, Image, Task, Taxonomy
 from tests.conftest import Actor, _actor
@@ -225,6 +225,7 @@ def make_world(name: str) -> World:
         published_at=now,
         updated_at=now,
     )
+    add(SiteTheme, site=site, footer_text=secret)
     endpoint = add(
         WebhookEndpoint, url=f"https://{secret}.example.com/", name=secret, secret="whsec_c2hvd24gb25jZQ=="
     )

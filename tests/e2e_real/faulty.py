@@ -67,7 +67,7 @@ class Proxy(BaseHTTPRequestHandler):
     def handle(self):
         try:
             super().handle()
-        except OSError:  # whoever asked was killed, or we broke off
+        except (OSError, httpx.HTTPError):  # whoever asked was killed, or we broke off
             self.close_connection = True
 
     def finish(self):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from apps.accounts.services.keys import api_key_create
-from apps.integration.models import SiteIntegration
+from apps.integration.models import SiteIntegration, WebhookEvent
 from apps.publisher.models import WordPressMedium, WordPressPost
 from apps.publisher.services.publishing import content_publish
 from apps.publisher.services.wordpress import TargetFailed
@@ -179,6 +179,18 @@ def test_changes_are_told_signed_in_order_and_until_they_are_taken(wordpress, ad
         rest.post("/categories", json={"name": "Quiet"})
         rest.post("/media", files={"file": ("a.txt", b"x", "text/plain")})
         assert len(product.told) == count
+
+
+def test_the_product_hears_of_what_happens_there(bridged, rest, admin, run_jobs):
+    content = ApprovedContentFactory(site=bridged.site, categories=[], tags=[])
+    done = publish(content)
+    rest.post(f"/posts/{done['external_id']}", json={"status": "draft"})
+    (event,) = WebhookEvent.objects.all()
+    assert (event.event, event.is_signed, event.post_id) == ("post.status", True, int(done["external_id"]))
+    assert event.body["content_key"] == str(content.content_key)
+    run_jobs()
+    content.refresh_from_db()
+    assert (content.status, content.site_status) == ("approved", "not_published")
 
 
 def test_our_own_changes_are_not_told_back(bridged, wordpress, admin):

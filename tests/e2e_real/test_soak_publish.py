@@ -87,17 +87,18 @@ def test_each_article_is_out_once(wordpress, llm, capsys):
 
 def _until_all_are_out(product) -> int:
     """Kills a process of the worker at times while articles go out. Returns how many."""
-    chance, kills = random.Random(SEED), 0
-    most, next_kill = max(3, ARTICLES // 20), time.monotonic() + 2.0
-    done, since = 0, time.monotonic()
+    chance, kills, most = random.Random(SEED), 0, max(3, ARTICLES // 20)
+    done, since, again = 0, time.monotonic(), None
     while (out := product.one(OUT)) < ARTICLES:
         now = time.monotonic()
         if out != done:
             done, since = out, now
+            if again is None:  # the next one when the work goes on after the last
+                again = now + chance.uniform(1.0, 8.0)
         assert now - since < 240, f"nothing went out for {now - since:.0f} s, {out} are\n{product.told()}"
-        if now >= next_kill and kills < most and out:
+        if again is not None and now >= again and kills < most:
             kills += product.kill("worker", chance)
-            next_kill = now + chance.uniform(4.0, 12.0)
+            again = None
         time.sleep(0.3)
     return kills
 

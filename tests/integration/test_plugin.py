@@ -5,7 +5,7 @@ import pytest
 from apps.accounts.services.keys import api_key_create
 from apps.core.fields import masked
 from apps.integration.models import SiteIntegration
-from tests.factories import SiteFactory
+from tests.factories import SiteFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/v1/integration/"
@@ -85,3 +85,12 @@ def test_bad_choices(key, wrong):
     answer = key.post(PATH, {**PLUGIN, **wrong})
     assert answer.status_code == 400
     assert next(iter(answer.json()["details"])).startswith(next(iter(wrong)))
+
+
+def test_staff_see_no_secret(key, client):
+    secret = key.post(PATH, PLUGIN).json()["data"]["signing_secret"]
+    client.force_login(UserFactory(account=None, email="staff@example.com", is_staff=True, is_superuser=True))
+    page = client.get(f"/admin/integration/siteintegration/{SiteIntegration.objects.get().pk}/change/")
+    assert (
+        page.status_code == 200 and secret not in page.content.decode() and "1.0.0" in page.content.decode()
+    )

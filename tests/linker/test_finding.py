@@ -18,8 +18,10 @@ from apps.writer.services.html import html_clean
 BASE = "https://coffee.example/"
 
 
-def page(pk: int, keyword: str, *, title: str = "", more=(), url: str = "", external_id: str = "") -> tuple:
-    return (pk, title or f"Page {pk}", keyword, list(more), url or f"{BASE}{pk}/", external_id)
+def page(
+    pk: int, keyword: str, *, title: str = "", slug: str = "", more=(), url: str = "", external_id: str = ""
+) -> tuple:
+    return (pk, title or f"Page {pk}", slug, keyword, list(more), url or f"{BASE}{pk}/", external_id)
 
 
 def article(html: str, **fields) -> Content:
@@ -126,6 +128,22 @@ def test_one_link_a_page_and_none_to_itself_or_twice():
         assert link(html, page(2, "cold brew", external_id="77")) == html, href
     for url in ("javascript:alert(1)", "mailto:a@b.c", "http://[", "x"):
         assert link(TEXT, page(2, "cold brew", url=url)) == TEXT
+
+
+def test_a_page_without_keywords_is_known_by_its_title_and_slug():
+    html = f"<p>The burr grinder. {'More words. ' * 9} My water filter. {'More words. ' * 9} Cold brew, how long?</p>"
+    pages = [
+        page(2, "", title="Burr grinder: all you need to know"),
+        page(3, "", title="Clean?", slug="water-filter"),
+        page(4, "", title="Cold Brew, How Long"),
+        page(5, "", title="The: my"),
+    ]
+    linked = link(html, *pages)
+    assert (
+        "[burr grinder](2)" in linked
+        and "[water filter](3)" in linked
+        and "[Cold brew, how long](4)" in linked
+    )
 
 
 def test_the_cap_counts_links_that_are_there():

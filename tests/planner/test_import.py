@@ -43,10 +43,12 @@ def test_same_file_again_changes_nothing(sector):
     assert (cold.country, cold.volume, cold.difficulty, cold.intent) == ("US", 2400, 25, "commercial")
     assert cold.is_high_opportunity and not how.is_high_opportunity
     assert (how.volume, how.difficulty, how.intent) == (0, None, "informational")
-    before = list(SeedKeyword.objects.extra(select={"version": "xmin::text"}).values_list("pk", "version"))
+    before = list(
+        SeedKeyword.objects.extra(select={"version": "xmin::text || xmax::text"}).values_list("pk", "version")
+    )
     assert counts(imported(text, sector)) == (0, 0, 2, 0)
     assert before == list(
-        SeedKeyword.objects.extra(select={"version": "xmin::text"}).values_list("pk", "version")
+        SeedKeyword.objects.extra(select={"version": "xmin::text || xmax::text"}).values_list("pk", "version")
     )
 
 

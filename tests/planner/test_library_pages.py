@@ -7,10 +7,11 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Count, F, Q
 
+from apps.accounts.models import SiteAccess, User
 from apps.planner.models import BANDS, LibraryCell, LibraryCount, LibraryState, SeedKeyword, difficulty_label
 from apps.planner.services.library_pages import ORDERINGS, LibraryQuery, library_count, library_page
-from tests.factories import IndustrySectorFactory
-from tests.factories.planner import SeedKeywordFactory
+from tests.factories import IndustrySectorFactory, SectorFactory
+from tests.factories.planner import KeywordFactory, SeedKeywordFactory
 from tests.planner.asking import LIBRARY, queries, results
 
 pytestmark = pytest.mark.django_db
@@ -232,3 +233,24 @@ def test_links_and_counts_of_pages(alice):
     for page in ("0", "4", "x", "9" * 30):
         assert alice.client.get(LIBRARY, {"page": page}).status_code == 404
     assert len(alice.client.get(LIBRARY, {"page_size": 1000}).json()["results"]) == 45
+
+
+def test_stats_of_who_sees_single_sites(alice):
+    sector = IndustrySectorFactory()
+    seeds = SeedKeywordFactory.create_batch(3, industry_sector=sector)
+    other = SectorFactory(site__account=alice.account)
+    for at, seed in ((alice.sector, seeds[0]), (other, seeds[0]), (other, seeds[1])):
+        KeywordFactory(sector=at, seed_keyword=seed, industry_sector=sector, keyword=seed.keyword)
+    editor, blind = (alice.as_role("editor", all_sites=False) for _ in range(2))
+    user = User.objects.order_by("-pk")[1]
+    SiteAccess.objects.create(account=alice.account, user=user, site=alice.site)
+
+    def added(client, **params) -> int:
+        answer = client.get(f"{LIBRARY}sector_stats/", {"sector_ids": sector.pk, **params})
+        assert answer.status_code == 200, answer.content
+        return answer.json()["data"][0]["stats"]["added"]
+
+    assert added(alice.client) == 2 and added(alice.client, site_id=alice.site.pk) == 1
+    assert added(editor) == 1 and added(blind) == 0
+    hidden = editor.get(f"{LIBRARY}sector_stats/", {"site_id": other.site.pk})
+    assert hidden.status_code == 404

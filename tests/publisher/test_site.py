@@ -228,7 +228,7 @@ def test_site_definition(alice, bob, content, anonymous):
     answer = anonymous.get(path, {"site": "alice-site"})
     assert answer.status_code == 200, answer.content
     data = answer.json()["data"]
-    assert set(data) == {"name", "slug", "language", "url", "categories", "pages"}
+    assert set(data) == {"name", "slug", "language", "url", "theme", "categories", "pages"}
     (page,) = data["pages"]
     assert set(page) == {"title", "slug", "url", "excerpt", "published_at", "categories", "image"}
     assert page["url"] == url and get(page["image"]["url"]).status_code == 200

@@ -168,6 +168,7 @@ def _by_meaning(
     vocabulary = sorted({word.key for word in prose.words if len(word.key) <= LONGEST_WORD})
     number_of = {word: i for i, word in enumerate(vocabulary)}
     table = word_vectors(vocabulary)
+    one_by_one = units(table)
     places = [number_of.get(word.key, -1) for word in prose.words]
     subjects = units(np.stack([targets.table[targets.subjects[number]].mean(axis=0) for number in nearest]))
     found: dict[int, tuple[float, int, int]] = {}
@@ -185,7 +186,7 @@ def _by_meaning(
                 bare(own)
             ):
                 continue
-            pairs = units(table[words[row]]) @ units(targets.table[targets.subjects[number]]).T
+            pairs = one_by_one[words[row]] @ targets.units[targets.subjects[number]].T
             if min(pairs.max(axis=0).min(), pairs.max(axis=1).min()) >= WORDS_ALIKE:
                 found[number] = value, int(starts[row]), length
     for number, (value, first, length) in sorted(found.items()):

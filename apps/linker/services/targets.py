@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from django.db.models import QuerySet
 
@@ -24,7 +26,9 @@ LONGEST = 8
 MAX_SECONDARY = 30
 # A longer one is none, and its meaning unknown.
 LONGEST_WORD = 60
-FIELDS = ("pk", "title", "primary_keyword", "secondary_keywords", "external_url", "external_id")
+FIELDS = ("pk", "title", "slug", "primary_keyword", "secondary_keywords", "external_url", "external_id")
+# "Cold brew ratio: how much coffee" is about what stands before the colon.
+_TITLE_PART = re.compile(r"\s*[:|–—?]\s|\s-\s")
 
 
 @dataclass(slots=True)
@@ -53,13 +57,16 @@ class Targets:
     def __init__(self, rows: Iterable[tuple]):
         self.rows: list[Target] = []
         self.by_phrase: dict[tuple[str, ...], list[tuple[int, str, float]]] = defaultdict(list)
-        for pk, title, primary, secondary, url, external_id in rows:
+        for pk, title, slug, primary, secondary, url, external_id in rows:
             key = address_key(url)
             if not key:
                 continue
             target = Target(pk, title, url, frozenset({key, post_key(url, external_id)} - {""}))
             self._say(target, primary, PRIMARY)
             self._say(target, title, TITLE)
+            self._say(target, _TITLE_PART.split(title, maxsplit=1)[0], SECONDARY)
+            if not primary:  # posts of a site's own have none; their slug is what they want to be found by
+                self._say(target, unquote(slug).replace("-", " "), SECONDARY)
             for keyword in secondary[:MAX_SECONDARY] if isinstance(secondary, list) else ():
                 self._say(target, str(keyword), SECONDARY)
             self.rows.append(target)
@@ -84,6 +91,10 @@ class Targets:
     def table(self) -> np.ndarray:
         """A row for each of `words`."""
         return word_vectors(list(self.words))
+
+    @cached_property
+    def units(self) -> np.ndarray:
+        return units(self.table)
 
     @cached_property
     def vectors(self) -> np.ndarray:

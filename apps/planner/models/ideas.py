@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models.functions import Lower
 
 from apps.accounts.models import Sector, Site
 from apps.core.models import TenantModel
@@ -99,7 +100,7 @@ class ClaimedTopic(TenantModel):
             models.Index(fields=["site", "key"], name="topic_site_key"),
             # With the site in it: a common word of all sites together would be slow in each of them.
             GinIndex("site_id", OpClass("key", "gin_trgm_ops"), name="topic_key_trgm"),
-            GinIndex("site_id", OpClass("title", "gin_trgm_ops"), name="topic_title_trgm"),
+            models.Index(models.F("site"), Lower("title"), name="topic_site_title"),
         ]
 
     def __str__(self) -> str:

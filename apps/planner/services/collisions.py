@@ -19,16 +19,19 @@ SHOWN = 5
 LETTERS_IN_COMMON = 0.2
 CANDIDATES = 100
 COLUMNS = ("source", "source_id", "phrase", "title", "url")
-# In two parts: a phrase without letters has no trigrams, and is found by its key alone.
+# Looked for by key as well: a phrase without letters has no trigrams. Titles only as a whole: those of one hand share
+# so many words that nearly all of them look alike.
 FIND = f"""
-SELECT asked.number, found.* FROM unnest(%(numbers)s::int[], %(texts)s::text[]) AS asked (number, text)
+SELECT asked.number, found.* FROM unnest(%(numbers)s::int[], %(keys)s::text[], %(titles)s::text[])
+  AS asked (number, key, title)
 CROSS JOIN LATERAL (
   (SELECT source, source_id, phrase, title, url FROM planner_claimedtopic
-   WHERE site_id = %(site_id)s::bigint AND key = asked.text ORDER BY id LIMIT {CANDIDATES})
+   WHERE site_id = %(site_id)s::bigint AND (key = asked.key OR lower(title) = lower(asked.title))
+   ORDER BY id LIMIT {CANDIDATES})
   UNION
   (SELECT source, source_id, phrase, title, url FROM planner_claimedtopic
-   WHERE site_id = %(site_id)s::bigint AND (key %% asked.text OR title %% asked.text)
-   ORDER BY greatest(similarity(key, asked.text), similarity(title, asked.text)) DESC, id LIMIT {CANDIDATES})
+   WHERE site_id = %(site_id)s::bigint AND key %% asked.key
+   ORDER BY similarity(key, asked.key) DESC, id LIMIT {CANDIDATES})
 ) AS found
 """  # noqa: S608  a number of ours
 KINDS = {"idea": "idea", "task": "task", "content": "article", "post": "post at WordPress"}
@@ -127,16 +130,20 @@ def collision_of(
 
 
 def _candidates(site_id: int, proposals: Sequence[Proposal]) -> list[tuple[int, ClaimedTopic]]:
-    asked = [(n, text) for n, p in enumerate(proposals) for text in dict.fromkeys(map(keyword_key, p.texts))]
+    asked = [
+        (n, key, p.texts[1])
+        for n, p in enumerate(proposals)
+        for key in dict.fromkeys(map(keyword_key, p.texts))
+    ]
     if not asked:
         return []
-    numbers, texts = zip(*asked, strict=True)
+    numbers, keys, titles = map(list, zip(*asked, strict=True))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(LETTERS_IN_COMMON)]
         )
-        cursor.execute(FIND, {"numbers": list(numbers), "texts": list(texts), "site_id": site_id})
-        found = dict.fromkeys(cursor.fetchall())  # by its phrase and by its title one may be found twice
+        cursor.execute(FIND, {"numbers": numbers, "keys": keys, "titles": titles, "site_id": site_id})
+        found = dict.fromkeys(cursor.fetchall())  # one may be found by the phrase and by the title
     return [(number, ClaimedTopic(**dict(zip(COLUMNS, row, strict=True)))) for number, *row in found]
 
 

@@ -46,19 +46,20 @@ def keywords_delete(*, account_id: int, ids: list[int]) -> int:
 
     Nothing but the links of ideas and tasks hangs on a keyword, so no row has to be loaded to find what else goes.
     """
+    # The constraints look at the end of the transaction: the links may go with the rows.
+    links = [
+        f", link{n} AS (DELETE FROM {relation.through._meta.db_table}"  # noqa: S608
+        f" WHERE {relation.field.m2m_reverse_name()} IN (SELECT id FROM gone))"
+        for n, relation in enumerate(Keyword._meta.related_objects)
+    ]
+    # `= ANY` takes the ids as one array; Django's IN with 10,000 parameters costs more than the deletion.
+    gone = "DELETE FROM planner_keyword WHERE account_id = %s AND id = ANY(%s) RETURNING id"
+    statement = f"WITH gone AS ({gone}){''.join(links)} SELECT count(*) FROM gone"  # noqa: S608  names of models
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM planner_keyword WHERE account_id = %s AND id = ANY(%s) RETURNING id",
-            [account_id, ids],
-        )
-        gone = [pk for (pk,) in cursor.fetchall()]
-        # The constraints look at the end of the transaction: the links may go after the rows.
-        for relation in Keyword._meta.related_objects:
-            # `= ANY` takes the ids as one array; Django's IN with 10,000 parameters costs more than the deletion.
-            table, column = relation.through._meta.db_table, relation.field.m2m_reverse_name()
-            cursor.execute(f"DELETE FROM {table} WHERE {column} = ANY(%s)", [gone])  # noqa: S608  names of models
-        limit_give(account_id=account_id, resource="keywords", n=len(gone))
-    return len(gone)
+        cursor.execute(statement, [account_id, ids])
+        n = cursor.fetchone()[0]
+        limit_give(account_id=account_id, resource="keywords", n=n)
+    return n
 
 
 def keywords_upload(

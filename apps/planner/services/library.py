@@ -9,10 +9,11 @@ from django.db import connection, transaction
 
 from apps.accounts.models import IndustrySector
 from apps.accounts.services.limits import limit_room, limit_take
-from apps.billing.services.ledger import InsufficientCredits, Usage, credits_charge
+from apps.billing.services.charges import Charge, credits_charge_each
 from apps.planner.keyword_files import Refusal, read_keywords
 from apps.planner.services.staging import merge, staged
 
+MANY = 50_000
 ADD = """
 WITH candidate AS MATERIALIZED (
   SELECT s.*, sector.id AS sector_id,
@@ -93,6 +94,16 @@ def keywords_import(
     return ImportResult(added, updated, taken - added - updated, refused)
 
 
+def library_tidy(*, changed: int) -> None:
+    """After a large import: what was changed is made known to the indexes, which then answer without the table.
+
+    PostgreSQL does it by itself some minutes later. Not in a transaction.
+    """
+    if changed >= MANY and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM (ANALYZE) planner_seedkeyword")
+
+
 def keywords_add(
     *,
     account_id: int,
@@ -120,28 +131,25 @@ def keywords_add(
             already_there=there + chosen - added,
             plan_limit=free - chosen,
         )
-        payable = []
-        for seed_id, cost in zip(paid or [], costs or [], strict=True):
-            if len(payable) == room - added:
-                reasons["plan_limit"] += 1
-                continue
-            try:
-                is_new = credits_charge(
-                    account_id=account_id,
-                    amount=cost,
-                    operation="keyword",
-                    reference=f"seed:{seed_id}",
-                    user_id=user_id,
-                    usage=Usage(
-                        object_type="seed_keyword", object_id=seed_id, site_id=site_id, user_id=user_id
-                    ),
-                )
-            except InsufficientCredits:
-                reasons["insufficient_credits"] += 1
-                continue
-            charged += cost if is_new else 0
-            payable.append(seed_id)
-        if payable:
+        if paid:
+            credits = credits_charge_each(
+                account_id=account_id,
+                charges=[
+                    Charge(_reference(pk), cost, object_id=pk) for pk, cost in zip(paid, costs, strict=True)
+                ],
+                operation="keyword",
+                object_type="seed_keyword",
+                site_id=site_id,
+                user_id=user_id,
+                most=room - added,
+            )
+            payable = [pk for pk in paid if _reference(pk) in credits]
+            charged = sum(credits.values())
+            # What comes after as many as there is room for was not asked to be paid.
+            looked_at = paid.index(payable[-1]) + 1 if payable else 0
+            beyond = len(paid) - looked_at if len(payable) == room - added else 0
+            reasons["plan_limit"] += beyond
+            reasons["insufficient_credits"] = len(paid) - len(payable) - beyond
             cursor.execute(ADD, {**asked, "ids": payable, "paid": True, "room": len(payable)})
             added += cursor.fetchone()[0]
         limit_take(account_id=account_id, resource="keywords", n=added)
@@ -151,3 +159,7 @@ def keywords_add(
         "reasons": {code: n for code, n in reasons.items() if n},
         "credits_charged": charged,
     }
+
+
+def _reference(seed_id: int) -> str:
+    return f"seed:{seed_id}"

@@ -12,7 +12,7 @@ from apps.core.models import Job
 from apps.core.queues import Queue
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile
 from apps.planner.models import LibraryImport
-from apps.planner.services.library import keywords_import
+from apps.planner.services.library import keywords_import, library_tidy
 
 ENDED = (Job.State.SUCCEEDED, Job.State.FAILED)
 
@@ -74,3 +74,4 @@ def library_import_run(*, import_id: int) -> None:
             row.report.save(f"refused-{row.pk}.csv", ContentFile("".join(lines).encode()), save=False)
         row.finished_at = timezone.now()
         row.save()
+    library_tidy(changed=row.counts.get("added", 0) + row.counts.get("updated", 0))

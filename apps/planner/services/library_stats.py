@@ -1,46 +1,47 @@
-"""The library's sectors in figures, out of its cells."""
+"""The library's sectors in figures, out of its cells, as JSON in one statement."""
 
-from django.db.models import Count, Q, QuerySet, Sum
+from collections.abc import Collection
 
-from apps.accounts.models import IndustrySector
-from apps.planner.models import Keyword, LibraryCell
+from django.db import connection
+
+from apps.core.sql import prepared_row
+
+STATS = """
+WITH figures AS (
+  SELECT industry_sector_id, sum(n) AS total, coalesce(sum(n) FILTER (WHERE is_high_opportunity), 0) AS high,
+    coalesce(sum(n) FILTER (WHERE is_paid), 0) AS paid
+  FROM planner_librarycell WHERE %(sector_ids)s::bigint[] IS NULL OR industry_sector_id = ANY(%(sector_ids)s)
+  GROUP BY industry_sector_id
+),
+mine AS (
+  SELECT industry_sector_id, count(DISTINCT seed_keyword_id) AS added
+  FROM planner_keyword
+  WHERE account_id = %(account_id)s AND seed_keyword_id IS NOT NULL
+    AND (%(site_ids)s::bigint[] IS NULL OR site_id = ANY(%(site_ids)s))
+  GROUP BY industry_sector_id
+)
+SELECT coalesce(json_agg(json_build_object('sector_id', s.id, 'sector_name', s.name,
+  'sector_description', s.description, 'stats', json_build_object('total', coalesce(f.total, 0),
+    'added', coalesce(m.added, 0), 'available', greatest(0, coalesce(f.total, 0) - coalesce(m.added, 0)),
+    'high_opportunity', coalesce(f.high, 0), 'paid', coalesce(f.paid, 0),
+    'free', coalesce(f.total - f.paid, 0))) ORDER BY s.name, s.id), '[]')::text
+FROM accounts_industrysector s
+LEFT JOIN figures f ON f.industry_sector_id = s.id LEFT JOIN mine m ON m.industry_sector_id = s.id
+WHERE s.is_active AND (%(sector_ids)s::bigint[] IS NULL OR s.id = ANY(%(sector_ids)s))
+"""
 
 
-def library_stats(*, keywords: QuerySet[Keyword], sector_ids: tuple[int, ...] = ()) -> list[dict]:
-    """Each sector's keywords in figures; `added`: how many of them are among these keywords of the caller's sites."""
-    sectors = IndustrySector.objects.filter(is_active=True)
-    cells = LibraryCell.objects.all()
-    mine = keywords.filter(seed_keyword__isnull=False)
-    if sector_ids:
-        sectors = sectors.filter(pk__in=sector_ids)
-        cells = cells.filter(industry_sector_id__in=sector_ids)
-        mine = mine.filter(industry_sector_id__in=sector_ids)
-    figures = {
-        sector_id: found
-        for sector_id, *found in cells.values_list("industry_sector_id").annotate(
-            total=Sum("n"),
-            high=Sum("n", filter=Q(is_high_opportunity=True), default=0),
-            paid=Sum("n", filter=Q(is_paid=True), default=0),
-        )
+def library_stats(
+    *, account_id: int, site_ids: Collection[int] | None, sector_ids: Collection[int] = ()
+) -> str:
+    """Each sector's keywords in figures, a JSON array; `added`: how many of them these sites of the account have.
+
+    `site_ids` None: all sites. No `sector_ids`: all sectors.
+    """
+    values = {
+        "account_id": account_id,
+        "site_ids": None if site_ids is None else sorted(site_ids),
+        "sector_ids": sorted(sector_ids) or None,
     }
-    added = dict(
-        mine.order_by().values_list("industry_sector_id").annotate(n=Count("seed_keyword_id", distinct=True))
-    )
-    return [_stats(sector, figures.get(sector.pk, (0, 0, 0)), added.get(sector.pk, 0)) for sector in sectors]
-
-
-def _stats(sector: IndustrySector, figures: tuple[int, int, int], added: int) -> dict:
-    total, high, paid = figures
-    return {
-        "sector_id": sector.pk,
-        "sector_name": sector.name,
-        "sector_description": sector.description,
-        "stats": {
-            "total": total,
-            "added": added,
-            "available": max(0, total - added),
-            "high_opportunity": high,
-            "paid": paid,
-            "free": total - paid,
-        },
-    }
+    connection.ensure_connection()
+    return prepared_row(STATS, values)[0]

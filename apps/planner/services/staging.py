@@ -48,7 +48,7 @@ def staged(
     number of rows read, outside any transaction of ours: a file may take minutes, and whoever listens may write to
     the database. Raises UnreadableKeywordFile when the file breaks off.
     """
-    taken, refused = 0, []
+    taken, refused, number = 0, [], 0
     with connection.cursor() as cursor:
         cursor.execute(DROP)
         cursor.execute(STAGE)
@@ -69,6 +69,8 @@ def staged(
                     if progress:
                         progress(number)
             taken += _copy(cursor, batch)
+            if progress and number % BATCH:
+                progress(number)
             cursor.execute("ANALYZE incoming")
             yield taken, refused
         finally:
@@ -113,15 +115,23 @@ def merge(
     `intents`: whether the file names intents, which then stand over those that are there.
     """
     merged = _MERGED | (_CPC if cpc else {})
+    # The row of the table stays as it is: told before, as ON CONFLICT would lock it, which writes.
+    first, *others = conflict.split(", ")
+    alike = " AND ".join([f"k.{first} = %({first})s", *(f"k.{column} = i.{column}" for column in others)])
+    there, coming = (", ".join(f"k.{n}" for n in merged)), ", ".join(merged.values())
     columns = ["keyword", "key", "country", *merged]
     touched = ", updated_at = now()" if "updated_at" in fixed else ""
     cursor.execute(
         f"""
         WITH merged AS (
           INSERT INTO {table} AS k ({", ".join([*owner, *fixed, *columns])})
-          SELECT {", ".join([*(f"%({name})s" for name in owner), *fixed.values(), *columns])} FROM incoming
+          SELECT {", ".join([*(f"%({name})s" for name in owner), *fixed.values(), *columns])} FROM incoming i
+          WHERE NOT EXISTS (
+            SELECT FROM {table} k
+            WHERE {alike} AND ({there}) IS NOT DISTINCT FROM ({coming.replace("EXCLUDED", "i")})
+          )
           ON CONFLICT ({conflict}) DO UPDATE SET {", ".join(f"{n} = {e}" for n, e in merged.items())}{touched}
-          WHERE ({", ".join(f"k.{n}" for n in merged)}) IS DISTINCT FROM ({", ".join(merged.values())})
+          WHERE ({there}) IS DISTINCT FROM ({coming})
           RETURNING k.xmax = 0 AS is_new
         )
         SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged

@@ -15,7 +15,7 @@ from apps.core.errors import NotFound
 from apps.core.filters import OrderingFilter
 from apps.core.viewsets import TenantMixin
 from apps.planner.filters import LibraryFilterSet, library_query
-from apps.planner.models import Keyword, SeedKeyword
+from apps.planner.models import SeedKeyword
 from apps.planner.serializers.keywords import SectorStatsSerializer, SeedKeywordSerializer
 from apps.planner.services.library_pages import ORDERINGS, library_count, library_page
 from apps.planner.services.library_stats import library_stats
@@ -81,10 +81,13 @@ class SeedKeywordViewSet(TenantMixin, viewsets.GenericViewSet):
     def sector_stats(self, request):
         """Each sector's keywords in figures, and how many of them the account, or one site of it, has added."""
         query = library_query({"sector_ids": request.query_params.get("sector_ids", "")})
-        mine = Keyword.objects.for_tenant(self.tenant)
-        if site_id := self._site_id():
-            mine = mine.filter(site_id=site_id)
-        return Response(library_stats(keywords=mine, sector_ids=query.sector_ids))
+        site_id = self._site_id()
+        stats = library_stats(
+            account_id=self.tenant.account_id,
+            site_ids=self.tenant.site_ids if site_id is None else [site_id],
+            sector_ids=query.sector_ids,
+        )
+        return Response(Fragment(stats))
 
     def _site_id(self) -> int | None:
         asked = self.request.query_params.get("site_id", "")

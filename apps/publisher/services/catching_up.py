@@ -25,7 +25,7 @@ def late_held(contents: Iterable[Content], now: datetime) -> list[Content]:
     for content in contents:
         by_site[content.site_id].append(content)
     going: list[Content] = []
-    for of_site in by_site.values():
+    for _, of_site in sorted(by_site.items()):  # in one order, as each takes its site's lock
         late = [c for c in of_site if c.scheduled_publish_at < now - LATE_AFTER]
         going += [c for c in of_site if c.scheduled_publish_at >= now - LATE_AFTER]
         if late:

@@ -10,6 +10,7 @@ from django.utils.encoding import iri_to_uri
 from apps.accounts.models import Account, Site
 from apps.publisher.models import HostedPage, site_url
 from apps.publisher.services.pages import category_slug
+from apps.publisher.services.theme import theme_of
 
 DEFINED_PAGES = 200
 LISTED_CATEGORIES = 100
@@ -36,9 +37,8 @@ def sites_public() -> QuerySet[Site]:
         .order_by("-n", "name")
         .values(each=JSONObject(name="name", n="n"))[:LISTED_CATEGORIES]
     )
-    return Site.objects.filter(
-        is_hosted=True, is_active=True, account__status=Account.Status.ACTIVE
-    ).annotate(page_categories=ArraySubquery(names))
+    public = Site.objects.filter(is_hosted=True, is_active=True, account__status=Account.Status.ACTIVE)
+    return public.select_related("theme").annotate(page_categories=ArraySubquery(names))
 
 
 def site_categories(site: Site) -> list[Category]:
@@ -74,6 +74,7 @@ def site_definition(site: Site) -> dict:
         "slug": site.slug,
         "language": site.language,
         "url": site_url(site),
+        "theme": theme_of(site),
         "categories": site_categories(site),
         "pages": [_defined(site, page) for page in pages[:DEFINED_PAGES]],
     }

@@ -1,6 +1,5 @@
 """The hosted site: plain pages for readers and search engines. No session, no script, at most two queries."""
 
-import json
 from datetime import datetime
 from functools import wraps
 
@@ -10,7 +9,6 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.feedgenerator import Rss201rev2Feed
 from django.utils.http import http_date
-from django.utils.safestring import mark_safe
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import conditional_page, require_safe
 
@@ -25,6 +23,8 @@ from apps.publisher.services.hosted import (
     site_categories,
     sites_public,
 )
+from apps.publisher.services.linked_data import linked_data
+from apps.publisher.services.theme import style_of, theme_of
 
 PAGE_SIZE = 12
 RELATED = 3
@@ -34,7 +34,6 @@ POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_IN_SCRIPT = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
 
 
 def public(max_age: int = 60):
@@ -82,7 +81,7 @@ def category(request: HttpRequest, site_slug: str, category: str) -> HttpRespons
 @public()
 def article(request: HttpRequest, site_slug: str, slug: str) -> HttpResponse:
     """An article, with others of its categories."""
-    page = HostedPage.objects.public(site_slug).filter(slug=slug).select_related("site").first()
+    page = HostedPage.objects.public(site_slug).filter(slug=slug).select_related("site__theme").first()
     if page is None:
         return _missing(request, _site(site_slug))
     site = page.site
@@ -101,7 +100,7 @@ def article(request: HttpRequest, site_slug: str, slug: str) -> HttpResponse:
         "description": page.meta_description or page.excerpt,
         "canonical": page.url,
         "image": _image(page),
-        "data": _linked_data(site, page, categories),
+        "data": linked_data(site, page, categories),
     }
     response = HttpResponse(render_to_string("sites/article.html", context))
     response["Last-Modified"] = http_date(max(page.updated_at, site.updated_at).timestamp())
@@ -174,6 +173,23 @@ def image(request: HttpRequest, site_slug: str, name: str) -> HttpResponse:
     return response
 
 
+@public(max_age=86_400)
+def style(request: HttpRequest, site_slug: str) -> HttpResponse:
+    """The colours and the font of the site. Its address changes with them."""
+    return HttpResponse(style_of(theme_of(_site(site_slug))), content_type="text/css; charset=utf-8")
+
+
+@public(max_age=86_400)
+def logo(request: HttpRequest, site_slug: str) -> HttpResponse:
+    theme = theme_of(_site(site_slug))
+    if not theme.logo:
+        raise Http404
+    try:
+        return FileResponse(theme.logo.open(), content_type="image/png")
+    except FileNotFoundError:
+        raise Http404 from None
+
+
 def _here(url: str) -> str:
     """An address of ours without its host: a page works under whatever name it was asked for."""
     return "/" + url.split("/", 3)[3]
@@ -223,10 +239,14 @@ def _missing(request: HttpRequest, site: Site) -> HttpResponse:
 
 def _frame(site: Site) -> dict:
     """What every page of a site shows."""
-    locale = locale_of(site.language)
+    locale, theme = locale_of(site.language), theme_of(site)
+    home = _here(site_url(site))
     return {
         "site": site,
-        "home": _here(site_url(site)),
+        "style": f"{home}theme.css?v={theme.updated_at:%Y%m%d%H%M%S%f}" if theme.pk else "",
+        "logo": _here(theme.logo_url) if theme.logo else "",
+        "footer": theme.footer_text,
+        "home": home,
         "direction": locale.text_direction,
         "say": labels_of(locale),
     }
@@ -257,33 +277,3 @@ def _shown(site: Site, page: HostedPage) -> dict:
         "updated": day(page.updated_at) if (page.updated_at - page.published_at).days >= 1 else "",
         "updated_at": page.updated_at,
     }
-
-
-def _linked_data(site: Site, page: HostedPage, categories: list[tuple[str, str]]) -> str:
-    """schema.org's Article and BreadcrumbList, safe inside a script element."""
-    image = page_image(page)
-    crumbs = [(site.name, site_url(site)), *categories[:1], (page.title, page.url)]
-    publisher = {"@type": "Organization", "name": site.name, "url": site_url(site)}
-    article = {
-        "@type": "Article",
-        "headline": page.title[:110],
-        "description": page.meta_description or page.excerpt,
-        "inLanguage": site.language,
-        "datePublished": page.published_at.isoformat(),
-        "dateModified": page.updated_at.isoformat(),
-        "mainEntityOfPage": page.url,
-        "author": publisher,
-        "publisher": publisher,
-        **({"image": [image["url"]]} if image else {}),
-        **({"articleSection": page.categories} if page.categories else {}),
-        **({"keywords": page.tags} if page.tags else {}),
-    }
-    breadcrumbs = {
-        "@type": "BreadcrumbList",
-        "itemListElement": [
-            {"@type": "ListItem", "position": n, "name": name, "item": url}
-            for n, (name, url) in enumerate(crumbs, 1)
-        ],
-    }
-    graph = {"@context": "https://schema.org", "@graph": [article, breadcrumbs]}
-    return mark_safe(json.dumps(graph, ensure_ascii=False).translate(_IN_SCRIPT))  # noqa: S308

@@ -2,15 +2,25 @@
 
 import csv
 from pathlib import Path
+from typing import BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from apps.accounts.models import IndustrySector
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile
-from apps.planner.services.library import keywords_import
+from apps.planner.services.library import keywords_import, library_tidy
 
 SHOWN = 20
+
+
+def _lines(file: BinaryIO) -> int | None:
+    """The lines of a text, for the bar; a workbook's rows are not known before they are read."""
+    start = file.read(2)
+    file.seek(0)
+    return (
+        None if start == b"PK" else sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(2**20), b""))
+    )
 
 
 class Command(BaseCommand):
@@ -41,15 +51,23 @@ class Command(BaseCommand):
                 f"There is no sector {sector}. `manage.py load_catalogue` loads the built-in ones."
             )
         try:
-            with file.open("rb") as opened, tqdm(unit=" rows", disable=options["verbosity"] == 0) as bar:
+            quiet = options["verbosity"] == 0
+            with file.open("rb") as opened, tqdm(total=_lines(opened), unit=" rows", disable=quiet) as bar:
+
+                def progress(rows: int) -> None:
+                    bar.update(rows - bar.n)
+                    if bar.total and rows >= bar.total - 1:  # but for the header
+                        bar.set_description("merging")
+
                 result = keywords_import(
                     file=opened,
                     name=file.name,
                     industry_sector=found,
                     country=country,
-                    progress=lambda rows: bar.update(rows - bar.n),
+                    progress=progress,
                     dry_run=dry_run,
                 )
+            library_tidy(changed=result.added + result.updated)
         except OSError as error:
             raise CommandError(f"{file} can not be read: {error.strerror}.") from error
         except (UnreadableKeywordFile, CellError) as error:
