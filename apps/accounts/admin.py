@@ -30,6 +30,7 @@ from apps.accounts.resources import IndustryResource, IndustrySectorResource
 from apps.accounts.services.keys import api_key_revoke, site_delete
 from apps.accounts.services.limits import limits_recount
 from apps.accounts.services.sessions import session_impersonate
+from apps.accounts.staff_admin import GuardsStaff
 from apps.core.admin import DeletesWhole, FailurePanel, Panel, ReadOnly
 from apps.core.csv_admin import CsvAdmin
 from apps.core.ratelimit import client_address
@@ -125,12 +126,8 @@ class PlanAdmin(ModelAdmin):
     prepopulated_fields = {"slug": ["name"]}
 
 
-def _may_touch(request: HttpRequest, user: User | None) -> bool:
-    return request.user.is_superuser or user is None or not (user.is_staff or user.is_superuser)
-
-
 @admin.register(User)
-class UserAdmin(DeletesWhole, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(GuardsStaff, DeletesWhole, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserAddForm
     change_password_form = PasswordForm
@@ -173,25 +170,6 @@ class UserAdmin(DeletesWhole, DjangoUserAdmin, ModelAdmin):
         )
         context = {"user": form.user, "token": token}
         return TemplateResponse(request, "admin/accounts/impersonate.html", context)
-
-    # Who may change users would else make themselves superuser, or take over one by a new password or address.
-    def get_readonly_fields(self, request, obj=None) -> list[str]:
-        rights = (
-            [] if request.user.is_superuser else ["is_staff", "is_superuser", "groups", "user_permissions"]
-        )
-        return [*super().get_readonly_fields(request, obj), *rights]
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return super().has_change_permission(request, obj) and _may_touch(request, obj)
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
-
-    def get_deleted_objects(self, objs, request):
-        deleted, counts, needed, protected = super().get_deleted_objects(objs, request)
-        if not all(_may_touch(request, user) for user in objs):
-            needed = {"members of staff"}
-        return deleted, counts, needed, protected
 
     def save_model(self, request, obj, form, change) -> None:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""An account's plan: what a change costs, when it holds, how it is renewed, and how it ends.
+"""An account's plan: how it is changed, renewed, and how it ends. What a change costs: quotes.py.
 
 A plan with a price is paid by the month, before it begins; `paid_until` says how far. What is unpaid then is
 billed, and has PAYMENT_GRACE_DAYS to be paid; after them the account is on the default plan again. A free plan,
@@ -6,9 +6,7 @@ and one that staff gave, has no `paid_until` and does not end.
 """
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
@@ -25,79 +23,15 @@ from apps.billing.services.invoices import (
     invoice_finalise,
     invoice_locked,
     invoice_void,
-    money,
 )
-from apps.billing.services.lots import active_subscription, balance_lock, catch_up, lot_add
-from apps.core.errors import Conflict, Invalid
+from apps.billing.services.lots import balance_lock, catch_up, lot_add
+from apps.billing.services.quotes import Quote, plan_quote, plan_unpaid
+from apps.core.errors import Conflict
 from apps.core.jobs import job_start
 from apps.notifications.services import notify
 
 log = logging.getLogger(__name__)
 REUSED_FOR = timedelta(hours=24)
-PLAN_LINES = (InvoiceLine.Kind.PLAN, InvoiceLine.Kind.UPGRADE)
-
-
-@dataclass(frozen=True)
-class Quote:
-    """What a change of plan means. `effective`: when; `amount`: without tax; `credits`: those it brings at once."""
-
-    plan: Plan
-    effective: datetime
-    at_once: bool
-    amount: Decimal
-    credits: int
-    item: Item | None
-
-
-def plan_quote(*, account_id: int, plan_id: int) -> Quote:
-    """What moving to the plan would cost now.
-
-    A dearer plan holds as soon as it is paid: the difference for the rest of the period, with the difference of
-    the credits. A cheaper one holds from the end of what is paid, and costs nothing before. Raises Invalid.
-    """
-    now = timezone.now()
-    plan = Plan.objects.filter(pk=plan_id, is_active=True).first()
-    if plan is None or (not plan.price and not plan.is_default):
-        raise Invalid("plan_id", "There is no plan with this id to choose.")
-    current = active_subscription(account_id=account_id)
-    paid_until = current.paid_until if current else None
-    if current and plan.pk == current.plan_id and not _lapsed(current, now):
-        return Quote(plan, now, True, Decimal(0), 0, None)
-    if paid_until and paid_until > now and plan.currency == current.plan.currency:
-        if plan.price <= current.plan.price:
-            return Quote(plan, paid_until, False, Decimal(0), 0, None)
-        return _upgrade(current, plan, now)
-    if paid_until and paid_until > now:  # another currency: nothing to set the one off against the other
-        return Quote(plan, paid_until, False, Decimal(0), 0, None)
-    if not plan.price:
-        return Quote(plan, now, True, Decimal(0), 0, None)
-    item = Item(InvoiceLine.Kind.PLAN, f"Plan {plan.name}, the first month", plan.price, plan=plan)
-    return Quote(plan, now, True, money(plan.price, plan.currency), plan.monthly_credits, item)
-
-
-def _lapsed(current: Subscription, now: datetime) -> bool:
-    """Its month is over, and the invoice for the next one was void: another plan was chosen, and not paid."""
-    if current.paid_until is None or current.paid_until > now:
-        return False
-    return not _unpaid(current.account_id).filter(lines__plan=current.plan_id).exists()
-
-
-def _upgrade(current: Subscription, plan: Plan, now: datetime) -> Quote:
-    start, end = current.period_at(now)
-    left, month = int((end - now).total_seconds()), int((end - start).total_seconds())
-    days = -(-(end - now) // timedelta(days=1))
-    amount = money((plan.price - current.plan.price) * left / month, plan.currency)
-    credits = max(0, (plan.monthly_credits - current.plan.monthly_credits) * left // month)
-    item = Item(
-        InvoiceLine.Kind.UPGRADE,
-        f"From plan {current.plan.name} to {plan.name}, the {days} days to {end:%Y-%m-%d}",
-        amount,
-        credits=credits,
-        plan=plan,
-        period_start=now,
-        period_end=end,
-    )
-    return Quote(plan, now, True, amount, credits, item)
 
 
 def plan_change(*, account_id: int, plan_id: int) -> tuple[Quote, Invoice | None]:
@@ -114,7 +48,7 @@ def plan_change(*, account_id: int, plan_id: int) -> tuple[Quote, Invoice | None
                 _unpaid_void(account_id, keep=None)
             _move(current, quote)
             return quote, None
-        unpaid = _unpaid(account_id).filter(
+        unpaid = plan_unpaid(account_id=account_id).filter(
             lines__plan=quote.plan, created_at__gt=timezone.now() - REUSED_FOR
         )
         invoice = unpaid.exclude(reference__startswith="renewal:").order_by("-pk").first()
@@ -271,11 +205,6 @@ def _begin(
     new.save()
 
 
-def _unpaid(account_id: int) -> QuerySet[Invoice]:
-    lines = InvoiceLine.objects.filter(account_id=account_id, kind__in=PLAN_LINES)
-    return Invoice.objects.filter(account_id=account_id, status__in=UNPAID, pk__in=lines.values("invoice_id"))
-
-
 def _transfers(invoice_ids: set[int]) -> QuerySet[Payment]:
     """Those that wait for their approval."""
     return Payment.objects.filter(
@@ -285,7 +214,7 @@ def _transfers(invoice_ids: set[int]) -> QuerySet[Payment]:
 
 def _unpaid_void(account_id: int, *, keep: Invoice | None, waiting: bool = False) -> None:
     """Voids what was billed for a plan and is not wanted any more; `waiting`: also where a transfer waits."""
-    ids = set(_unpaid(account_id).values_list("pk", flat=True)) - {keep.pk if keep else None}
+    ids = set(plan_unpaid(account_id=account_id).values_list("pk", flat=True)) - {keep.pk if keep else None}
     if not waiting and (payment := _transfers(ids).select_related("invoice").first()):
         raise Conflict(
             f"Your transfer for invoice {payment.invoice.number} waits for its approval. Change the plan after it."
