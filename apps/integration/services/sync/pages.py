@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import DatabaseError, transaction
 
+from apps.core.errors import AppError
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration, SyncedPost
 from apps.integration.services.sync.arrivals import arrivals_take, known_again, topic_of
@@ -81,7 +82,7 @@ def page_take(
                 counts.add(what)
                 _tell(told, row, content, what, before)
                 _topic(row, content, what)
-        except (DatabaseError, ValueError) as error:
+        except (AppError, DatabaseError, ValueError) as error:
             counts.add("failed")
             told.failed.append((content, str(error)[:200]))
     new = arrivals_take(integration, [r for pk, r in remotes.items() if pk not in rows], names)

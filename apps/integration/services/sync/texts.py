@@ -12,9 +12,10 @@ from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser
 
+from apps.core.errors import Invalid
 from apps.writer.models import Content
 from apps.writer.services.blocks import html_blocks
-from apps.writer.services.html import html_clean
+from apps.writer.services.html import MAX_DEPTH, html_check_depth, html_clean
 
 # Of a post: by our field where WordPress's plug-ins for search engines keep it. The first that holds something counts.
 SEO_KEYS = {
@@ -29,6 +30,7 @@ STATUSES = "publish,future,draft,pending,private,trash"
 # The slug of a draft that publishing has just made, until the article is out.
 KEY_SLUG = re.compile(r"igny8-[0-9a-f]{32}(-\d+)?")
 _BLOCK = re.compile(r"<(?:p|div|h[1-6]|ul|ol|table|blockquote|figure|pre|section)\b", re.IGNORECASE)
+_TAG, _COMMENT = re.compile(r"<[^<>]*>?"), re.compile(r"<!--.*?-->", re.DOTALL)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n+")
 
 
@@ -151,6 +153,8 @@ def ours_of(remote: Remote, term_names: Mapping[int, str], images: Mapping[str, 
 def html_of(raw: str, images: Mapping[str, list[int]]) -> str:
     """Clean HTML of the raw text of a post: of blocks, or of the old editor's lines. Its pictures are those of ours."""
     text = raw.replace("\r\n", "\n")
+    if _is_too_deep(text):  # broken markup, of which the words are left
+        text = _TAG.sub(" ", _COMMENT.sub("\n\n", text))
     if "<!-- wp:" not in text and not _BLOCK.search(text):
         chunks = (chunk.strip().replace("\n", "<br>") for chunk in _PARAGRAPH_END.split(text))
         text = "".join(f"<p>{chunk}</p>" for chunk in chunks if chunk)
@@ -176,7 +180,7 @@ def is_lossy(raw: str, html: str, images: Mapping[str, list[int]], before: str =
 def normal(html: str) -> str:
     """HTML as a parser sees it, so that only what differs differs."""
     text = html.replace("\r\n", "\n").strip()
-    if "<" not in text and "&" not in text:
+    if ("<" not in text and "&" not in text) or _is_too_deep(text):
         return text
     return (LexborHTMLParser(f"<body>{text}</body>").body.inner_html or "").strip()
 
@@ -205,6 +209,17 @@ def _with_our_pictures(html: str, images: Mapping[str, list[int]]) -> str:
             frame = node.parent if node.parent is not None and node.parent.tag == "figure" else node
             frame.decompose()
     return tree.body.inner_html or ""
+
+
+def _is_too_deep(html: str) -> bool:
+    """Whether no parser should be asked for it."""
+    if html.count("<") <= MAX_DEPTH:
+        return False
+    try:
+        html_check_depth(html)
+    except Invalid:
+        return True
+    return False
 
 
 def _text(value: Any) -> str:
