@@ -29,6 +29,7 @@ class FakeSite:
         self.asked: list[str] = []
         self.before = lambda path, params: None
         self.broken: dict[str, tuple[int, dict]] = {}
+        self.reviews = False  # nobody but its own people may publish
 
     def post(self, pk: int, kind: str = "posts", **fields) -> dict:
         text = fields.pop("text", BLOCK.format(f"Text {pk}."))
@@ -93,6 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
         sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         texts = {n: {"raw": sent.pop(n)} for n in ("title", "content", "excerpt") if n in sent}
         row = self.server.site.posts[int(urlsplit(self.path).path.rpartition("/")[2])]
+        if self.server.site.reviews and sent.get("status") == "publish":
+            sent["status"] = "pending"
         row.update(sent, **texts, modified_gmt="2026-06-01T10:00:00")
         self.send(row)
 

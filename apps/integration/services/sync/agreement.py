@@ -56,9 +56,9 @@ def post_bound(
                 "is_new": is_new,
             },
         )
-        if row.content_id is None:
-            row.content = content
-            row.save(update_fields=["content"])
+        if row.content_id is None or row.post_type != post_type:
+            row.content, row.post_type = row.content or content, post_type
+            row.save(update_fields=["content", "post_type"])
     return row
 
 
@@ -151,6 +151,8 @@ def post_agreed(
     synced.is_new, synced.agreed_at = False, timezone.now()
     synced.conflict, synced.conflict_at = {}, None
     synced.remote_status, synced.url, synced.modified_gmt = remote.status, remote.url, remote.modified_gmt
+    if any(synced.theirs.get(name) != value for name, value in remote.hashes.items()):
+        synced.modified_gmt = ""  # what people changed there beside it is for the next pass to bring in
     synced.save()
 
 
