@@ -1,5 +1,6 @@
 """Edits on both sides: neither is lost, and people choose."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from apps.publisher.services.publishing import content_publish
 from apps.publisher.services.wordpress import TargetFailed
 from apps.publisher.services.wordpress.errors import EditedOnBothSides
 from apps.writer.models import Content
-from tests.factories.publisher import ApprovedContentFactory
+from tests.factories.publisher import ApprovedContentFactory, GeneratedImageFactory
 from tests.integration.wordpress import BLOCK
 
 pytestmark = pytest.mark.django_db
@@ -244,3 +245,28 @@ def test_a_post_that_became_a_page_is_the_same(alice, site, post, pull):
     assert (list(site.posts), site.posts[1]["content"]["raw"]) == ([1], BLOCK.format("Ours."))
     pull()
     assert (Content.objects.count(), SyncedPost.objects.get().post_type) == (1, "pages")
+
+
+def test_an_alt_text_of_people_in_the_library_stays(alice, site, connected, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    content = ApprovedContentFactory(site=alice.site, title="Sent", categories=[], tags=[])
+    site.post(7, status="draft", slug=f"igny8-{content.content_key.hex}", text="", title={"raw": "Sent"})
+    image = GeneratedImageFactory(content=content, alt="Ours")
+    digest = hashlib.sha256(image.file.open().read()).hexdigest()
+    site.media[3] = {
+        "id": 3,
+        "slug": f"igny8-{digest[:40]}",
+        "source_url": f"{site.url}/a.png",
+        "alt_text": "",
+    }
+    told = []
+    for n, (here, there) in enumerate([("Ours", ""), ("Ours, once more", "Ours"), ("New", "Theirs")]):
+        assert site.media[3]["alt_text"] in (there, "Ours, once more")
+        site.media[3]["alt_text"] = there
+        image.alt = here
+        image.save(update_fields=["alt"])
+        told.append(
+            content_publish(account_id=alice.account.pk, content_id=content.pk, reference=f"test:{n}")
+        )
+    assert site.media[3]["alt_text"] == "Theirs"
+    assert [result["fields"]["alt_texts"] for result in told] == ["kept", "kept", "dropped"]
