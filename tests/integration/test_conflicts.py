@@ -270,3 +270,39 @@ def test_an_alt_text_of_people_in_the_library_stays(alice, site, connected, sett
         )
     assert site.media[3]["alt_text"] == "Theirs"
     assert [result["fields"]["alt_texts"] for result in told] == ["kept", "kept", "dropped"]
+
+
+def test_an_edit_before_the_second_try_of_a_first_publication_comes_in(alice, site, connected, pull):
+    content = ApprovedContentFactory(site=alice.site, title="Sent", categories=[], tags=[])
+    site.post(7, status="draft", slug=f"igny8-{content.content_key.hex}", text="", title={"raw": "Sent"})
+    again = {"account_id": alice.account.pk, "content_id": content.pk, "reference": "test:1"}
+
+    def lost(path, params):
+        if site.posts[7]["status"] == "publish":
+            site.broken["/wp-json/wp/v2/posts/7"] = (503, {})
+
+    site.before = lost
+    with pytest.raises(TargetFailed):
+        content_publish(**again)
+    site.before, site.broken = lambda path, params: None, {}
+    site.edit(7, text="Theirs.", modified="2026-07-01T10:00:00")
+    content_publish(**again)
+    assert site.posts[7]["content"]["raw"] == BLOCK.format("Theirs.")
+    pull()
+    content.refresh_from_db()
+    assert (content.html, content.title, content.status) == ("<p>Theirs.</p>", "Sent", "published")
+
+
+def test_a_crash_brings_nothing_back_that_was_taken_off(alice, site, post, monkeypatch):
+    site.edit(1, status="draft")
+    again = {"account_id": alice.account.pk, "content_id": post.pk, "reference": "test:1"}
+
+    def died(**kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("apps.publisher.services.publishing.records_fail", died)
+        content_publish(**again)
+    with pytest.raises(TargetFailed, match="took it off"):
+        content_publish(**again)
+    assert site.posts[1]["status"] == "draft"
