@@ -250,12 +250,10 @@ def _theirs(site: WordPress, integration: SiteIntegration, content: Content) -> 
 
 
 def _stands(site: WordPress, integration: SiteIntegration, row: WordPressPost) -> dict | None:
-    """The post of a row, whose `post_type` follows when a plug-in made a page of it; None when it was deleted for
-    good."""
+    """The post of a row, whose `post_type` follows when a plug-in made a page of it; None when it is deleted."""
     if found := _read(site, row):
         return found
-    structure = SiteStructure.objects.filter(integration=integration).first()
-    was = row.post_type
+    structure, was = SiteStructure.objects.filter(integration=integration).first(), row.post_type
     for kind in post_types_of(structure, integration) if structure else ():
         if kind.rest_base != was and kind.namespace == "wp/v2":
             row.post_type = kind.rest_base
