@@ -30,6 +30,7 @@ from apps.accounts.resources import IndustryResource, IndustrySectorResource
 from apps.accounts.services.keys import api_key_revoke, site_delete
 from apps.accounts.services.limits import limits_recount
 from apps.accounts.services.sessions import session_impersonate
+from apps.accounts.staff_admin import GuardsStaff
 from apps.core.admin import DeletesWhole, FailurePanel, Panel, ReadOnly
 from apps.core.csv_admin import CsvAdmin
 from apps.core.ratelimit import client_address
@@ -126,7 +127,7 @@ class PlanAdmin(ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DeletesWhole, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(GuardsStaff, DeletesWhole, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserAddForm
     change_password_form = PasswordForm

@@ -115,6 +115,32 @@ def test_a_password_set_by_staff_ends_every_session(staff, alice):
     assert APIClient().post("/api/v1/auth/login/", login).status_code == 200
 
 
+def test_who_may_change_users_takes_over_nobody(client, member, alice):
+    helper = UserFactory(account=None, is_staff=True, email="helper@example.com")
+    helper.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_user", "change_user", "delete_user"])
+    )
+    client.force_login(helper)
+    form = {"email": alice.user.email, "account": alice.account.pk, "role": "owner", "is_active": "on"}
+    rights = {"is_staff": "on", "is_superuser": "on", "user_permissions": [Permission.objects.first().pk]}
+    answer = client.post(f"{USER}{alice.user.pk}/change/", form | rights | {"first_name": "Changed"})
+    assert answer.status_code == 302, answer.context["errors"]
+    alice.user.refresh_from_db()
+    assert alice.user.first_name == "Changed" and not alice.user.is_staff and not alice.user.is_superuser
+    assert not alice.user.user_permissions.exists()
+    passwords = {"password1": "another fine sentence", "password2": "another fine sentence"}
+    for user in (member, helper):
+        assert (
+            client.post(f"{USER}{user.pk}/change/", {"email": "mine@example.com"} | rights).status_code == 403
+        )
+        assert client.post(f"{USER}{user.pk}/password/", passwords).status_code == 403
+        assert client.post(f"{USER}{user.pk}/delete/", {"post": "yes"}).status_code == 403
+    form = {"action": "delete_selected", "_selected_action": [member.pk, alice.user.pk], "post": "yes"}
+    client.post(USER, form)
+    assert User.objects.filter(pk__in=[member.pk, alice.user.pk], email__contains="@example.com").count() == 2
+    assert client.post(f"{USER}{alice.user.pk}/password/", passwords).status_code == 302
+
+
 def test_users_made_moved_and_deleted_here_are_counted(staff, alice, bob):
     form = {"email": "New@Example.com", "account": alice.account.pk, "role": "editor"}
     answer = staff.post(f"{USER}add/", {**form, "password1": PASSWORD, "password2": PASSWORD})

@@ -129,6 +129,9 @@ def test_another_address_needs_the_password_and_its_own_link(alice, inbox, bob):
     ):
         answer = alice.client.post(path, body)
         assert answer.status_code == 400 and field in answer.json()["details"], body
+    browser = fresh()
+    browser.post(f"{AUTH}login/", {"email": alice.user.email, "password": PASSWORD})
+    assert browser.get(f"{AUTH}account/").status_code == 200
     assert alice.client.post(path, {"email": "New@example.com", "password": PASSWORD}).status_code == 200
     token = inbox.token("new@example.com")
     alice.user.refresh_from_db()
@@ -137,6 +140,7 @@ def test_another_address_needs_the_password_and_its_own_link(alice, inbox, bob):
     alice.user.refresh_from_db()
     assert alice.user.email == "new@example.com" and alice.user.email_verified_at
     assert alice.client.get(f"{AUTH}account/").status_code == 401
+    assert browser.get(f"{AUTH}account/").status_code == 401
     assert fresh().post(f"{AUTH}email/change/confirm/", {"token": token}).status_code == 400
     assert "new@example.com" in inbox.last("alice@example.com").body
 

@@ -78,6 +78,7 @@ def test_the_last_30_days_end_today_where_the_account_is(alice):
         data = ask(client_of(alice.user))
     assert (data["date_from"], data["date_to"], len(data["days"])) == ("2026-10-26", "2026-11-24", 30)
     assert days(data)["2026-11-24"] == 3 and sum(days(data).values()) == 3
+    assert days(ask(alice.client, "date_to=0001-01-01")) == {"0001-01-01": 0}
 
 
 def test_parts_are_summed_the_dearest_first(alice, bob):

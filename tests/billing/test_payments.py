@@ -12,6 +12,8 @@ from django.utils import timezone
 from PIL import Image
 
 from apps.billing.models import CreditEntry, CreditLot, Invoice, Payment, PaymentMethod, StripeEvent, TaxRate
+from apps.billing.services import stripe as stripe_services
+from apps.billing.services.invoices import invoice_void
 from apps.billing.services.ledger import credits_balance
 from apps.billing.services.methods import method_add, method_default
 from apps.billing.services.stripe import payment_refund, payments_tidy
@@ -191,7 +193,8 @@ def test_what_was_left_is_ended_and_can_not_be_paid_later(payer, stripe):
     too_late = buy(payer, CreditPackageFactory())
     old = timezone.now() - timedelta(days=15)
     Invoice.objects.filter(pk__in=[left["invoice"]["id"], too_late["invoice"]["id"]]).update(created_at=old)
-    stripe.confirm(too_late["client_secret"])  # paid, and nobody told us before the draft was void
+    stripe.confirm(too_late["client_secret"])  # paid, and nobody told us before staff voided the draft
+    invoice_void(Invoice.objects.get(pk=too_late["invoice"]["id"]))
     assert payments_tidy() == 2 and payments_tidy() == 0
     by_invoice = {p.invoice_id: p for p in Payment.objects.select_related("invoice")}
     found = [by_invoice[b["invoice"]["id"]] for b in (left, kept, too_late)]
@@ -199,6 +202,39 @@ def test_what_was_left_is_ended_and_can_not_be_paid_later(payer, stripe):
     assert [p.invoice.status for p in found] == ["void", "draft", "void"]
     assert found[2].surplus and balance(payer) == before
     assert "error" in stripe.confirm(left["client_secret"])
+
+
+def test_what_no_webhook_told_is_asked_for_before_the_draft_is_void(payer, stripe, settings):
+    before = balance(payer)
+    new, old, waits = (buy(payer, CreditPackageFactory()) for _ in range(3))
+    for bought in (new, old):
+        assert stripe.confirm(bought["client_secret"])["status"] == "succeeded"
+    assert payments_tidy() == 0 and balance(payer) == before  # a webhook may still come
+    Payment.objects.update(created_at=timezone.now() - timedelta(minutes=11))
+    long_ago = timezone.now() - timedelta(days=15)
+    Invoice.objects.filter(pk__in=[old["invoice"]["id"], waits["invoice"]["id"]]).update(created_at=long_ago)
+    base, settings.STRIPE_API_BASE = settings.STRIPE_API_BASE, "http://127.0.0.1:9"
+    payments_tidy()  # Stripe is away: what it would say is not known, so nothing is void
+    assert not Invoice.objects.filter(status="void").exists()
+    settings.STRIPE_API_BASE = base
+    assert payments_tidy() == 1 and payments_tidy() == 0
+    by_invoice = dict(Payment.objects.values_list("invoice_id", "status"))
+    assert [by_invoice[b["invoice"]["id"]] for b in (new, old, waits)] == ["succeeded", "succeeded", "failed"]
+    assert Invoice.objects.filter(status="paid").count() == 2 and balance(payer) == before + 10_000
+
+
+def test_stripes_smallest_unit_is_not_always_the_currencys():
+    """https://docs.stripe.com/currencies: whole yen, hundredths of a króna and of a dinar, thousandths in Kuwait."""
+    for currency, sent in {
+        "EUR": 4900,
+        "JPY": 49,
+        "ISK": 4900,
+        "RSD": 4900,
+        "UGX": 4900,
+        "KWD": 49_000,
+    }.items():
+        assert stripe_services._minor(Decimal("49.00"), currency) == sent, currency
+        assert stripe_services._major(sent, currency) == 49, currency
 
 
 @pytest.mark.django_db(transaction=True)

@@ -83,6 +83,8 @@ def test_stats_of_money_and_credits(alice, staff):
     answer = staff.client.get(f"{URL}/billing/stats/?date_from={past}").json()["data"]
     assert answer["money"][0]["paid"] == "98.00"
     assert staff.client.get(f"{URL}/billing/stats/?date_from=x").status_code == 400
+    for edge in ("date_to=0001-01-01", "date_to=9999-12-31", "date_from=9999-12-31&date_to=0001-01-01"):
+        assert staff.client.get(f"{URL}/billing/stats/?{edge}").status_code == 200, edge
 
 
 def test_lists_filter_search_order_and_cost_the_same(alice, staff):

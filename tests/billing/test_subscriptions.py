@@ -7,9 +7,10 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from apps.accounts.models import Plan, Subscription
+from apps.accounts.models import Account, Plan, Subscription
 from apps.accounts.services.limits import PlanLimitReached, limit_take
 from apps.billing.models import CreditEntry, Invoice, Payment, PaymentMethod
+from apps.billing.services import subscriptions
 from apps.billing.services.ledger import credits_balance, credits_charge
 from apps.billing.services.payments import payment_succeed
 from apps.billing.services.subscriptions import renewals_due
@@ -222,6 +223,57 @@ def test_a_plan_does_not_end_while_its_transfer_waits(owner, plans, clock):
     assert renewals_due() == 0 and active(owner).plan == plans["small"]
     payment_succeed(payment_id=Payment.objects.get(invoice=invoice).pk)
     assert active(owner).paid_until == datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+
+
+def test_one_that_fails_keeps_no_other_from_its_renewal(owner, plans, clock, bob, monkeypatch):
+    on_small(owner, plans)
+    Subscription.objects.filter(account=bob.account).update(
+        plan=plans["small"], anchor=START - timedelta(days=40), paid_until=START
+    )
+    tell = subscriptions._tell
+
+    def fails_for_bob(account_id, *args):
+        if account_id == bob.account.pk:
+            raise RuntimeError
+        tell(account_id, *args)
+
+    monkeypatch.setattr(subscriptions, "_tell", fails_for_bob)
+    clock.move_to(START + timedelta(days=30))
+    assert renewals_due() == 1
+    assert Invoice.objects.get(reference__startswith="renewal:").account == owner.account
+
+
+def test_who_is_billed_late_has_as_many_days_to_pay(owner, plans, clock):
+    on_small(owner, plans)
+    clock.move_to(START + timedelta(days=50))  # no worker was there for weeks
+    assert renewals_due() == 1 and renewals_due() == 0
+    assert Invoice.objects.get(reference__startswith="renewal:").due_at == START + timedelta(days=57)
+    assert active(owner).plan == plans["small"]
+    clock.move_to(START + timedelta(days=57))
+    assert renewals_due() == 1 and active(owner).plan == plans["free"]
+
+
+def test_a_closed_account_is_billed_no_more(owner, plans, clock):
+    on_small(owner, plans)
+    Account.objects.filter(pk=owner.account.pk).update(status="closed")
+    clock.move_to(START + timedelta(days=30))
+    assert renewals_due() == 1 and renewals_due() == 0
+    assert active(owner).plan == plans["free"]
+    assert not Invoice.objects.filter(reference__startswith="renewal:").exists()
+
+
+def test_in_grace_the_old_plan_can_be_taken_again_after_another_was_chosen(owner, plans, clock):
+    on_small(owner, plans)
+    clock.move_to(START + timedelta(days=31))
+    renewals_due()
+    assert choose(owner, plans["small"])["invoice"] is None  # its bill is there already
+    choose(owner, plans["large"])
+    assert Invoice.objects.get(reference__startswith="renewal:").status == "void"
+    back = choose(owner, plans["small"])["invoice"]
+    assert back["subtotal"] == "30.00"
+    transfer(owner, back["id"])
+    assert active(owner).plan == plans["small"] and balance(owner) == 10_000
+    assert active(owner).paid_until > START + timedelta(days=60)
 
 
 def test_a_plan_that_staff_gave_is_never_billed(owner, plans, clock):

@@ -87,7 +87,7 @@ def test_each_article_is_out_once(wordpress, llm, capsys):
 
 def _until_all_are_out(product) -> int:
     """Kills a process of the worker at times while articles go out. Returns how many."""
-    chance, kills, most = random.Random(SEED), 0, max(3, ARTICLES // 20)
+    chance, kills, most = random.Random(SEED), 0, max(2, ARTICLES // 20)
     done, since, again = 0, time.monotonic(), None
     while (out := product.one(OUT)) < ARTICLES:
         now = time.monotonic()

@@ -1,10 +1,12 @@
 """Posts of a WordPress as content: brought in once, followed as they change, never lost."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from apps.core.jobs import LeaseLost, execute
 from apps.core.models import Job
@@ -129,6 +131,18 @@ def test_only_what_changed_comes_in_and_times_that_lie_do_not_matter(site, pull)
     assert Content.objects.get(external_id="3").html == "<p>Text 3.</p>"
     assert pull(deep=True).counts["changed"] == 1
     assert Content.objects.get(external_id="3").html == "<p>Changed past the API.</p>"
+
+
+def test_an_edit_within_the_second_of_the_last_one_is_seen(site, pull):
+    now = timezone.now().strftime("%Y-%m-%dT%H:%M:%S")
+    site.post(1, modified_gmt=now)
+    pull()
+    site.edit(1, text="Edited at once.", modified=now)
+    assert pull().counts["changed"] == 1
+    SyncedPost.objects.update(agreed_at=timezone.now() + timedelta(seconds=10))
+    site.asked.clear()
+    pull()
+    assert site.asked.count("/wp-json/wp/v2/posts") == 3  # its second is over: its text is not read again
 
 
 def test_a_worker_that_dies_goes_on_where_it_stood(alice, site, connected, run_jobs, monkeypatch):

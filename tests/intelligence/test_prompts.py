@@ -35,7 +35,12 @@ def test_all_prompts_are_listed_in_one_query_more_than_none(alice):
         body = alice.client.get(f"{URL}/").json()
     assert len(queries) <= 2
     rows = {row["prompt_type"]: row for row in body["data"]}
-    assert {"clustering", "ideas", "content", "image_prompt"} <= set(rows)
+    assert set(rows) == {"clustering", "ideas", "content", "image_prompt", "linking", "optimization"}
+    assert all(
+        row["variables"] and row["template"] == row["default_template"]
+        for n, row in rows.items()
+        if n != "content"
+    )
     assert rows["content"]["template"] == MINE and rows["content"]["version"] == 1
     assert rows["ideas"]["is_default"] is True and rows["ideas"]["version"] == 0
 

@@ -1,6 +1,7 @@
 """People and their log-ins."""
 
 import uuid
+from collections.abc import Iterator
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
@@ -71,6 +72,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     def clean(self):
         super().clean()
         self.email = self.email.strip().lower()
+
+    def get_session_auth_hash(self) -> str:
+        """What ends every token ends the browser's sessions too."""
+        return f"{super().get_session_auth_hash()}:{self.token_generation}"
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        for old in super().get_session_auth_fallback_hash():
+            yield f"{old}:{self.token_generation}"
 
     def get_full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email

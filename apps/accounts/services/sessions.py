@@ -118,6 +118,7 @@ def session_end_all(*, user: User) -> None:
     """Ends every token of the user, access tokens included."""
     LoginSession.objects.filter(user=user, ended_at__isnull=True).update(ended_at=timezone.now())
     User.objects.filter(pk=user.pk).update(token_generation=F("token_generation") + 1)
+    user.refresh_from_db(fields=["token_generation"])
 
 
 def password_change(*, user: User, password: str) -> None:

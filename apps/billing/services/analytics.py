@@ -34,7 +34,8 @@ def usage_analytics(
     if date_to is None:
         today = timezone.now().astimezone(zone).date()
         date_to = today if date_from is None else max(today, date_from)
-    date_from = date_from or date_to - timedelta(days=DEFAULT_DAYS - 1)
+    default = timedelta(days=DEFAULT_DAYS - 1)
+    date_from = date_from or max(date_to, date.min + default) - default
     length = (date_to - date_from).days + 1
     if not 1 <= length <= MAX_DAYS or date_to == date.max:
         raise Invalid(

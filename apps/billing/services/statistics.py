@@ -13,7 +13,8 @@ from apps.billing.models import CreditBalance, CreditEntry, CreditUsage, Invoice
 def billing_stats(*, date_from: date | None = None, date_to: date | None = None) -> dict:
     """The fields of BillingStatsSerializer over the days in UTC, both included; by default the last 30."""
     date_to = date_to or timezone.now().date()
-    date_from = date_from or date_to - timedelta(days=29)
+    date_from = date_from or max(date_to, date.min + timedelta(days=29)) - timedelta(days=29)
+    date_to = min(date_to, date.max - timedelta(days=1))
     start = datetime.combine(date_from, time.min, UTC)
     end = datetime.combine(date_to, time.min, UTC) + timedelta(days=1)
     span = Q(paid_at__gte=start, paid_at__lt=end, status=Invoice.Status.PAID)

@@ -5,10 +5,9 @@ ten times, in any order, or not at all, and the payment is the same.
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from babel.numbers import get_currency_precision
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -16,7 +15,7 @@ from django.utils import timezone
 from apps.accounts.models import Account, User
 from apps.billing.clients.stripe import CardDeclined, Intent, StripeClient, StripeFailed, event_of
 from apps.billing.models import Invoice, Payment, PaymentMethod, StripeCustomer, StripeEvent
-from apps.billing.services.invoices import invoice_locked, invoice_void
+from apps.billing.services.invoices import UNPAID, invoice_locked, invoice_void
 from apps.billing.services.payments import (
     payment_begin,
     payment_fail,
@@ -28,6 +27,12 @@ from apps.core.jobs import TemporaryError, job_start
 
 log = logging.getLogger(__name__)
 METADATA = "igny8_payment_id"
+# Stripe's smallest units are not those of the currency: a króna and a dinar (RSD) have hundredths there.
+# https://docs.stripe.com/currencies, with its special cases.
+DIGITS = dict.fromkeys("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split(), 0)
+DIGITS |= dict.fromkeys("BHD JOD KWD OMR TND".split(), 3)
+# How long a buyer may take at the bank's page before we ask by ourselves.
+ASKED_AFTER = timedelta(minutes=10)
 
 
 class StripeMissing(Conflict):
@@ -154,10 +159,11 @@ def event_handle(*, event_id: str, payment_id: int) -> None:
 
 
 def payments_tidy(*, limit: int = 100) -> int:
-    """Voids drafts that nobody paid, and ends at Stripe what could still be paid for a void invoice. Returns
-    how many of these."""
+    """Asks Stripe for what it did not tell, voids drafts that nobody paid, and ends at Stripe what could still be
+    paid for a void invoice. Returns how many of these."""
     old = timezone.now() - timedelta(days=settings.INVOICE_DUE_DAYS)
-    drafts = Invoice.objects.filter(status=Invoice.Status.DRAFT, created_at__lt=old)
+    unknown = _waiting_ask(old=old, limit=limit) if settings.STRIPE_SECRET_KEY else []
+    drafts = Invoice.objects.filter(status=Invoice.Status.DRAFT, created_at__lt=old).exclude(pk__in=unknown)
     for pk in list(drafts.order_by("pk").values_list("pk", flat=True)[:limit]):
         with transaction.atomic():
             invoice = invoice_locked(invoice_id=pk)
@@ -177,6 +183,28 @@ def payments_tidy(*, limit: int = 100) -> int:
             except StripeFailed as error:
                 log.warning("payment %s could not be ended: %s", payment.pk, error.message)
     return ended
+
+
+def _waiting_ask(*, old: datetime, limit: int) -> list[int]:
+    """Asks how the newest payments stand, and those whose drafts are `old`: a webhook may never come. Returns the
+    invoices of those of which Stripe did not say it."""
+    waiting = Payment.objects.filter(
+        method=Payment.Method.STRIPE,
+        status=Payment.Status.PENDING,
+        invoice__status__in=UNPAID,
+        created_at__lt=timezone.now() - ASKED_AFTER,
+    ).exclude(intent_id=None)
+    newest = waiting.order_by("-pk")[:limit]
+    oldest = waiting.filter(invoice__created_at__lt=old).order_by("pk")[:limit]
+    unknown = []
+    with stripe_client() as client:
+        for payment in {p.pk: p for p in [*newest, *oldest]}.values():
+            try:
+                payment_apply(payment=payment, intent=client.intent(payment.intent_id))
+            except StripeFailed as error:
+                unknown.append(payment.invoice_id)
+                log.warning("payment %s could not be asked for: %s", payment.pk, error.message)
+    return unknown
 
 
 def _intent_end(client: StripeClient, intent_id: str) -> Intent:
@@ -242,8 +270,8 @@ def _payment_of(event: dict) -> Payment | None:
 
 
 def _minor(amount: Decimal, currency: str) -> int:
-    return int(amount.scaleb(get_currency_precision(currency)))
+    return int(amount.scaleb(DIGITS.get(currency, 2)))
 
 
 def _major(amount: int, currency: str) -> Decimal:
-    return Decimal(amount).scaleb(-get_currency_precision(currency))
+    return Decimal(amount).scaleb(-DIGITS.get(currency, 2))

@@ -1,20 +1,19 @@
-"""An account's plan: what a change costs, when it holds, how it is renewed, and how it ends.
+"""An account's plan: how it is changed, renewed, and how it ends. What a change costs: quotes.py.
 
 A plan with a price is paid by the month, before it begins; `paid_until` says how far. What is unpaid then is
 billed, and has PAYMENT_GRACE_DAYS to be paid; after them the account is on the default plan again. A free plan,
 and one that staff gave, has no `paid_until` and does not end.
 """
 
-from dataclasses import dataclass
+import logging
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from apps.accounts.models import Plan, Subscription
+from apps.accounts.models import Account, Plan, Subscription
 from apps.accounts.services.limits import default_plan
 from apps.billing.models import CreditLot, Invoice, InvoiceLine, Payment
 from apps.billing.services.invoices import (
@@ -24,71 +23,15 @@ from apps.billing.services.invoices import (
     invoice_finalise,
     invoice_locked,
     invoice_void,
-    money,
 )
-from apps.billing.services.lots import active_subscription, balance_lock, catch_up, lot_add
-from apps.core.errors import Conflict, Invalid
+from apps.billing.services.lots import balance_lock, catch_up, lot_add
+from apps.billing.services.quotes import Quote, plan_quote, plan_unpaid
+from apps.core.errors import Conflict
 from apps.core.jobs import job_start
 from apps.notifications.services import notify
 
+log = logging.getLogger(__name__)
 REUSED_FOR = timedelta(hours=24)
-PLAN_LINES = (InvoiceLine.Kind.PLAN, InvoiceLine.Kind.UPGRADE)
-
-
-@dataclass(frozen=True)
-class Quote:
-    """What a change of plan means. `effective`: when; `amount`: without tax; `credits`: those it brings at once."""
-
-    plan: Plan
-    effective: datetime
-    at_once: bool
-    amount: Decimal
-    credits: int
-    item: Item | None
-
-
-def plan_quote(*, account_id: int, plan_id: int) -> Quote:
-    """What moving to the plan would cost now.
-
-    A dearer plan holds as soon as it is paid: the difference for the rest of the period, with the difference of
-    the credits. A cheaper one holds from the end of what is paid, and costs nothing before. Raises Invalid.
-    """
-    now = timezone.now()
-    plan = Plan.objects.filter(pk=plan_id, is_active=True).first()
-    if plan is None or (not plan.price and not plan.is_default):
-        raise Invalid("plan_id", "There is no plan with this id to choose.")
-    current = active_subscription(account_id=account_id)
-    paid_until = current.paid_until if current else None
-    if current and plan.pk == current.plan_id:
-        return Quote(plan, now, True, Decimal(0), 0, None)
-    if paid_until and paid_until > now and plan.currency == current.plan.currency:
-        if plan.price <= current.plan.price:
-            return Quote(plan, paid_until, False, Decimal(0), 0, None)
-        return _upgrade(current, plan, now)
-    if paid_until and paid_until > now:  # another currency: nothing to set the one off against the other
-        return Quote(plan, paid_until, False, Decimal(0), 0, None)
-    if not plan.price:
-        return Quote(plan, now, True, Decimal(0), 0, None)
-    item = Item(InvoiceLine.Kind.PLAN, f"Plan {plan.name}, the first month", plan.price, plan=plan)
-    return Quote(plan, now, True, money(plan.price, plan.currency), plan.monthly_credits, item)
-
-
-def _upgrade(current: Subscription, plan: Plan, now: datetime) -> Quote:
-    start, end = current.period_at(now)
-    left, month = int((end - now).total_seconds()), int((end - start).total_seconds())
-    days = -(-(end - now) // timedelta(days=1))
-    amount = money((plan.price - current.plan.price) * left / month, plan.currency)
-    credits = max(0, (plan.monthly_credits - current.plan.monthly_credits) * left // month)
-    item = Item(
-        InvoiceLine.Kind.UPGRADE,
-        f"From plan {current.plan.name} to {plan.name}, the {days} days to {end:%Y-%m-%d}",
-        amount,
-        credits=credits,
-        plan=plan,
-        period_start=now,
-        period_end=end,
-    )
-    return Quote(plan, now, True, amount, credits, item)
 
 
 def plan_change(*, account_id: int, plan_id: int) -> tuple[Quote, Invoice | None]:
@@ -105,7 +48,7 @@ def plan_change(*, account_id: int, plan_id: int) -> tuple[Quote, Invoice | None
                 _unpaid_void(account_id, keep=None)
             _move(current, quote)
             return quote, None
-        unpaid = _unpaid(account_id).filter(
+        unpaid = plan_unpaid(account_id=account_id).filter(
             lines__plan=quote.plan, created_at__gt=timezone.now() - REUSED_FOR
         )
         invoice = unpaid.exclude(reference__startswith="renewal:").order_by("-pk").first()
@@ -167,11 +110,20 @@ def line_deliver(line: InvoiceLine) -> None:
     catch_up(balance_lock(account_id=line.account_id, now=now), now)
 
 
-def renewals_due(*, limit: int = 200) -> int:
-    """Bills the months that begin, moves to the plan that was chosen for them, ends what nobody paid."""
+def renewals_due() -> int:
+    """Bills the months that begin, moves to the plan that was chosen for them, ends what nobody paid.
+
+    All of them each time: those in grace come first, and must not keep the others from their turn. So must not one
+    that fails.
+    """
     due = Subscription.objects.filter(status=Subscription.Status.ACTIVE, paid_until__lte=timezone.now())
-    found = list(due.order_by("paid_until").values_list("account_id", "pk")[:limit])
-    return sum(_renew(account_id, pk) for account_id, pk in found)
+    done = 0
+    for account_id, pk in list(due.order_by("paid_until").values_list("account_id", "pk")):
+        try:
+            done += _renew(account_id, pk)
+        except Exception:
+            log.exception("the plan of account %s could not be renewed", account_id)
+    return done
 
 
 def _renew(account_id: int, subscription_id: int) -> bool:
@@ -181,16 +133,17 @@ def _renew(account_id: int, subscription_id: int) -> bool:
         if current is None or current.pk != subscription_id or current.paid_until > now:
             return False
         plan = current.next_plan or current.plan
+        if Account.objects.get(pk=account_id).status == Account.Status.CLOSED:
+            return _expire(current)
         if not plan.price:
             _begin(current, account_id, plan, anchor=current.paid_until, paid=False)
             _tell(account_id, "Your plan has changed", f"You are on the plan {plan.name} now.", "info")
             return True
         start, end = current.period_at(current.paid_until)
-        grace = start + timedelta(days=settings.PAYMENT_GRACE_DAYS)
         reference = f"renewal:{current.pk}:{start:%Y-%m-%d}"
         billed = Invoice.objects.filter(account_id=account_id, reference=reference).first()
         if billed is not None:
-            return now >= grace and not _transfers({billed.pk}).exists() and _expire(current)
+            return now >= billed.due_at and not _transfers({billed.pk}).exists() and _expire(current)
         _unpaid_void(account_id, keep=None, waiting=True)
         item = Item(
             InvoiceLine.Kind.PLAN,
@@ -203,11 +156,13 @@ def _renew(account_id: int, subscription_id: int) -> bool:
         invoice = invoice_draft(
             account_id=account_id, items=[item], currency=plan.currency, reference=reference
         )
-        invoice_finalise(invoice_locked(invoice_id=invoice.pk), due_at=max(grace, now))
+        # From the day of the bill: who is billed late has as many days to pay.
+        due = now + timedelta(days=settings.PAYMENT_GRACE_DAYS)
+        invoice = invoice_finalise(invoice_locked(invoice_id=invoice.pk), due_at=due)
         _tell(
             account_id,
             "Your plan is to be renewed",
-            f"Invoice {invoice.number} over {invoice.total} {invoice.currency} is to be paid by {grace:%Y-%m-%d}.",
+            f"Invoice {invoice.number} over {invoice.total} {invoice.currency} is to be paid by {due:%Y-%m-%d}.",
             "warning",
         )
         job_start(
@@ -250,11 +205,6 @@ def _begin(
     new.save()
 
 
-def _unpaid(account_id: int) -> QuerySet[Invoice]:
-    lines = InvoiceLine.objects.filter(account_id=account_id, kind__in=PLAN_LINES)
-    return Invoice.objects.filter(account_id=account_id, status__in=UNPAID, pk__in=lines.values("invoice_id"))
-
-
 def _transfers(invoice_ids: set[int]) -> QuerySet[Payment]:
     """Those that wait for their approval."""
     return Payment.objects.filter(
@@ -264,7 +214,7 @@ def _transfers(invoice_ids: set[int]) -> QuerySet[Payment]:
 
 def _unpaid_void(account_id: int, *, keep: Invoice | None, waiting: bool = False) -> None:
     """Voids what was billed for a plan and is not wanted any more; `waiting`: also where a transfer waits."""
-    ids = set(_unpaid(account_id).values_list("pk", flat=True)) - {keep.pk if keep else None}
+    ids = set(plan_unpaid(account_id=account_id).values_list("pk", flat=True)) - {keep.pk if keep else None}
     if not waiting and (payment := _transfers(ids).select_related("invoice").first()):
         raise Conflict(
             f"Your transfer for invoice {payment.invoice.number} waits for its approval. Change the plan after it."

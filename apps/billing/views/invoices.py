@@ -30,8 +30,9 @@ from apps.billing.serializers.invoices import (
 from apps.billing.services.methods import card_add, method_add, method_default, method_delete
 from apps.billing.services.payments import invoice_issue, package_purchase, payment_begin
 from apps.billing.services.pdf import invoice_pdf
+from apps.billing.services.quotes import plan_quote
 from apps.billing.services.stripe import StripeMissing, stripe_begin
-from apps.billing.services.subscriptions import plan_change, plan_quote
+from apps.billing.services.subscriptions import plan_change
 from apps.billing.views.credits import DatesFilterSet
 from apps.core.filters import FilterSet, IdFilter
 from apps.core.parsers import StrictJSONParser

@@ -87,7 +87,9 @@ def page_take(
             told.failed.append((content, str(error)[:200]))
     new = arrivals_take(integration, [r for pk, r in remotes.items() if pk not in rows], names)
     counts.add("new", new)
-    counts.add("unchanged", len(rows) - len(changed))
+    standing = [row.pk for pk, row in rows.items() if pk not in changed]
+    SyncedPost.objects.filter(pk__in=standing, agreed_at__lt=asked_at).update(agreed_at=asked_at)
+    counts.add("unchanged", len(standing))
     told_send(integration, told, key=key)
 
 

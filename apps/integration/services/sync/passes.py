@@ -4,7 +4,7 @@ begins with the next one."""
 import logging
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 SHIFT_SECONDS = 15 * 60
 # A page that is too much for the site or for us is asked for in smaller ones.
 SIZES = (100, 50, 25, 10, 1)
+# WordPress's times are whole seconds, and its clock is not ours.
+SAME_SECOND = 3.0
 _TOO_MUCH = {"timeout", "cut", "server_error", "too_long"}
 
 
@@ -157,12 +159,9 @@ class _Pass:
         known = SyncedPost.objects.filter(
             integration=self.integration, external_id__in=[r["id"] for r in rows]
         )
-        stood = {
-            pk: (status, url, modified)
-            for pk, status, url, modified in known.filter(
-                conflict_at=None, agreed_at__isnull=False
-            ).values_list("external_id", "remote_status", "url", "modified_gmt")
-        }
+        agreed = known.filter(conflict_at=None, agreed_at__isnull=False)
+        rows_of = agreed.values_list("external_id", "remote_status", "url", "modified_gmt", "agreed_at")
+        stood = {pk: (status, url, at) for pk, status, url, at, read_at in rows_of if _is_over(at, read_at)}
         seen = set(known.values_list("external_id", flat=True))
         return [
             r["id"]
@@ -211,3 +210,12 @@ class _Pass:
             self.sync.save(update_fields=["cursor", "counts"])
             self.run.check()
         self.cursor = self.sync.cursor
+
+
+def _is_over(modified_gmt: str, read_at: datetime) -> bool:
+    """Whether the second in which a post was changed was over when it was read: else it may have been changed again."""
+    try:
+        changed_at = datetime.fromisoformat(modified_gmt).replace(tzinfo=UTC)
+    except ValueError:
+        return True
+    return abs((read_at - changed_at).total_seconds()) > SAME_SECOND
