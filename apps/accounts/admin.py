@@ -39,7 +39,7 @@ from apps.core.ratelimit import client_address
 class SubscriptionInline(TabularInline):
     model = Subscription
     extra = 0
-    fields = ["plan", "status", "anchor"]
+    fields = ["plan", "status", "anchor", "paid_until", "next_plan"]
     # An account without a plan can do nothing, not even say so.
     min_num = 1
     can_delete = False
