@@ -13,10 +13,10 @@ def test_written_published_and_read_back(wordpress, llm, capsys):
     environment["OUTBOUND_ALLOW_PRIVATE"] += f",{wordpress.address}"
     with running(environment) as product:
         site = product.connected_site(wordpress)
-        run = product.run_begin(site, articles=26)
+        run = product.run_begin(site, articles=32)
         product.run_end(run, seconds=400)
         assert product.one("SELECT count(*) FROM planner_keyword") == 4048
-        figures = check_books(product, wordpress, articles=26)
+        figures = check_books(product, wordpress, articles=32)
         assert figures["posts"] >= 20
         _every_field_equal(product, wordpress)
         # The same work once more: every article is published again, and nothing is new there.
