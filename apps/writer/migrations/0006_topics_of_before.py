@@ -4,18 +4,14 @@ from itertools import chain, islice
 
 from django.db import migrations
 
-from apps.planner.keyword_files import keyword_key
+from apps.planner.services.topics import keyword_key, one_line
 
 BATCH = 2000
 
 
-def _line(text):
-    return " ".join(text.replace("\x00", "").split())
-
-
 def _topic(model, row, source, source_id, phrase, url=""):
-    title = _line(row.title)
-    phrase = _line(phrase) or title
+    title = one_line(row.title)
+    phrase = one_line(phrase) or title
     return model(
         account_id=row.account_id,
         site_id=row.site_id,
