@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import UserChangeForm
 
@@ -36,10 +36,10 @@ from apps.core.csv_admin import CsvAdmin
 from apps.core.ratelimit import client_address
 
 
-class SubscriptionInline(TabularInline):
+class SubscriptionInline(StackedInline):
     model = Subscription
     extra = 0
-    fields = ["plan", "status", "anchor"]
+    fields = ["plan", "status", "anchor", "paid_until", "next_plan"]
     # An account without a plan can do nothing, not even say so.
     min_num = 1
     can_delete = False

@@ -1,9 +1,17 @@
-from django.contrib import admin
+from collections import defaultdict
+
+from django.contrib import admin, messages
+from django.db import transaction
 from unfold.admin import ModelAdmin
 
+from apps.core.errors import AppError
 from apps.writer.models import Content, ContentVersion, DraftPart, Image, Task, Taxonomy
+from apps.writer.services.content import content_delete
+from apps.writer.services.html import html_clean, words_count
+from apps.writer.services.tasks import tasks_claim, tasks_delete
 from apps.writer.services.taxonomies import taxonomy_delete
 from apps.writer.services.versions import version_keep
+from apps.writer.services.workflow import content_claim
 
 
 @admin.register(Task)
@@ -24,6 +32,20 @@ class TaskAdmin(ModelAdmin):
     raw_id_fields = ["account", "site", "sector", "cluster", "idea", "keywords"]
     readonly_fields = ["created_at", "updated_at"]
 
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        tasks_claim([form.instance.pk])
+
+    def delete_model(self, request, obj):
+        tasks_delete(account_id=obj.account_id, ids=[obj.pk])
+
+    def delete_queryset(self, request, queryset):
+        by_account = defaultdict(list)
+        for pk, account_id in queryset.values_list("pk", "account_id"):
+            by_account[account_id].append(pk)
+        for account_id, ids in by_account.items():
+            tasks_delete(account_id=account_id, ids=ids)
+
 
 @admin.register(Content)
 class ContentAdmin(ModelAdmin):
@@ -35,8 +57,27 @@ class ContentAdmin(ModelAdmin):
     readonly_fields = ["content_key", "created_at", "updated_at"]
 
     def save_model(self, request, obj, form, change):
-        super().save_model(request, obj, form, change)
-        version_keep(obj, by=request.user.email, reason="changed by staff")
+        with transaction.atomic():
+            if "html" in form.changed_data:
+                obj.html = html_clean(obj.html)
+                obj.word_count = words_count(obj.html)
+            super().save_model(request, obj, form, change)
+            content_claim(obj)
+            version_keep(obj, by=request.user.email, reason="changed by staff")
+
+    def has_delete_permission(self, request, obj=None):
+        publishing = obj is not None and obj.site_status == Content.SiteStatus.PUBLISHING
+        return not publishing and super().has_delete_permission(request, obj)
+
+    def delete_model(self, request, obj):
+        content_delete(account_id=obj.account_id, content_id=obj.pk)
+
+    def delete_queryset(self, request, queryset):
+        for pk, account_id in list(queryset.values_list("pk", "account_id")):
+            try:
+                content_delete(account_id=account_id, content_id=pk)
+            except AppError as error:
+                self.message_user(request, f"Article {pk}: {error.message}", messages.ERROR)
 
 
 @admin.register(ContentVersion)

@@ -78,6 +78,29 @@ def test_an_account_made_by_hand_has_a_plan(staff):
     assert Subscription.objects.get().account.name == "By hand"
 
 
+def test_staff_say_until_when_a_plan_is_paid(staff, alice):
+    url = f"/admin/accounts/account/{alice.account.pk}/change/"
+    plan, known = PlanFactory(price="30.00"), Subscription.objects.get(account=alice.account)
+    form = {"name": "Alice", "status": "active", "timezone": "UTC", "locale": "en"}
+    formsets = [a.formset for a in staff.get(url).context["inline_admin_formsets"]]
+    for formset in formsets:
+        counts = formset.management_form.initial
+        form |= {f"{formset.prefix}-{name}": count for name, count in counts.items()}
+    first = f"{formsets[0].prefix}-0"
+    form |= {f"{first}-id": known.pk, f"{first}-account": alice.account.pk, f"{first}-plan": plan.pk}
+    form |= {f"{first}-anchor_0": "2026-01-31", f"{first}-anchor_1": "09:00", f"{first}-status": "active"}
+    late = {f"{first}-paid_until_0": "2026-13-01", f"{first}-paid_until_1": "09:00"}
+    assert staff.post(url, form | late).status_code == 200
+    given = {f"{first}-paid_until_0": "2027-02-28", f"{first}-paid_until_1": "09:00"}
+    answer = staff.post(url, form | given | {f"{first}-next_plan": known.plan_id})
+    assert answer.status_code == 302, answer.context["errors"]
+    saved = Subscription.objects.get(pk=known.pk)
+    assert (saved.plan, saved.next_plan_id) == (plan, known.plan_id)
+    assert f"{saved.paid_until:%Y-%m-%d %H}" == "2027-02-28 09"
+    assert staff.post(url, form).status_code == 302  # a plan that is given has no end
+    assert Subscription.objects.get(pk=known.pk).paid_until is None
+
+
 def test_acting_as_a_user_leaves_a_record_and_ends(staff, member, alice):
     url = f"{USER}{alice.user.pk}/impersonate/"
     assert b"reason" in staff.get(url).content

@@ -68,7 +68,7 @@ def test_filters_of_every_list_are_links_that_work(staff, rows):
     for model_admin in admins():
         answer = staff.get(page(model_admin, "changelist"))
         for spec in answer.context["cl"].filter_specs:
-            for choice in list(spec.choices(answer.context["cl"]))[:3]:
+            for choice in list(spec.choices(answer.context["cl"]))[1:2]:
                 if query := choice.get("query_string"):
                     path = page(model_admin, "changelist") + query
                     assert staff.get(path).status_code == 200, path

@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.automation.models import Run, RunItem, RunStage
 from apps.automation.services import engine as engine_module
 from apps.automation.services.runs import run_cancel, run_pause, run_resume, run_start
+from apps.automation.services.stages import STAGES
 from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditUsage
 from apps.core import jobs
 from apps.core.errors import Conflict
@@ -192,6 +193,15 @@ def test_limits_of_a_run_and_stages_that_are_off(walker):
     assert ContentIdea.objects.count() == Content.objects.count() == 2
     assert set(Content.objects.values_list("status", flat=True)) == {"draft"}
     assert RunStage.objects.get(run=run, number=6).state == "skipped"
+
+
+def test_a_cluster_without_a_keyword_in_use_waits_for_no_run(walker):
+    settings = site_settings(site_id=walker.site.pk, account_id=walker.account.pk)
+    rows = [Cluster.objects.create(account=walker.account, site=walker.site, name=name) for name in "ab"]
+    ids = list(Keyword.objects.values_list("pk", flat=True)[:3])
+    Keyword.objects.filter(pk__in=ids[:2]).update(cluster=rows[0], status="disabled")
+    Keyword.objects.filter(pk=ids[2]).update(cluster=rows[1], status="clustered")
+    assert list(STAGES[1].waiting(walker.site.pk, settings)) == [rows[1].pk]
 
 
 def test_without_auto_approval_articles_wait_in_review(walker):

@@ -320,6 +320,9 @@ def test_a_rejected_transfer_says_why_and_may_be_sent_again(payer, staff):
     [seen] = payer.client.get(f"{URL}/payments/?status=rejected").json()["results"]
     assert seen["reason"] == "nothing came"
     assert "nothing came" in Notification.objects.get(account=payer.account, severity="error").message
+    told = "/api/v1/notifications/?severity=error"
+    assert payer.client.get(told).json()["count"] == 1
+    assert payer.as_role("admin").get(told).json()["count"] == 0  # who sees no payment hears of none
     assert payer.client.post(f"{URL}/payments/manual/", body).status_code == 201
 
 

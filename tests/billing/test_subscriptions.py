@@ -230,14 +230,14 @@ def test_one_that_fails_keeps_no_other_from_its_renewal(owner, plans, clock, bob
     Subscription.objects.filter(account=bob.account).update(
         plan=plans["small"], anchor=START - timedelta(days=40), paid_until=START
     )
-    tell = subscriptions._tell
+    tell = subscriptions.owners_tell
 
-    def fails_for_bob(account_id, *args):
+    def fails_for_bob(account_id, **fields):
         if account_id == bob.account.pk:
             raise RuntimeError
-        tell(account_id, *args)
+        tell(account_id=account_id, **fields)
 
-    monkeypatch.setattr(subscriptions, "_tell", fails_for_bob)
+    monkeypatch.setattr(subscriptions, "owners_tell", fails_for_bob)
     clock.move_to(START + timedelta(days=30))
     assert renewals_due() == 1
     assert Invoice.objects.get(reference__startswith="renewal:").account == owner.account

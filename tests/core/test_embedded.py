@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import redis
@@ -38,7 +38,9 @@ def state(data_dir):
 
 
 def _kill(pid_file: Path) -> None:
-    os.kill(int(pid_file.read_text().split("\n")[0]), signal.SIGKILL)
+    process = psutil.Process(int(pid_file.read_text().split("\n")[0]))
+    process.kill()
+    process.wait(10)  # until then its port may still answer
 
 
 def test_both_answer_and_a_second_start_is_quick(state):

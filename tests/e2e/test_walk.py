@@ -1,10 +1,12 @@
 """The walk by hand, over HTTP, on the real thing: web server, broker, worker and scheduler, as `make run` has them."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,13 +24,11 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory):
+def product():
     """The running product, without its demo."""
-    data = tmp_path_factory.mktemp("product")
-    # PostgreSQL of a root's run works as another user, who must get there.
-    for folder in (data, *data.parents):
-        if folder.is_relative_to("/tmp") and folder != Path("/tmp"):
-            folder.chmod(0o755)
+    # Not in pytest's own folder: PostgreSQL of a root's run works as another user, who must get there.
+    data = Path(tempfile.mkdtemp(prefix="igny8-walk-"))
+    data.chmod(0o755)
     (data / "demo.done").touch()
     port = free_port()
     log = (data / "serve.log").open("w+")
@@ -47,8 +47,11 @@ def product(tmp_path_factory):
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        code = process.wait(timeout=60)
+        told = (data / "serve.log").read_text()
         log.close()
+        shutil.rmtree(data)
+        assert code == 0, told
 
 
 class Api:

@@ -133,6 +133,26 @@ def test_only_what_changed_comes_in_and_times_that_lie_do_not_matter(site, pull)
     assert Content.objects.get(external_id="3").html == "<p>Changed past the API.</p>"
 
 
+def test_what_changes_in_wordpress_is_a_version_and_renames_the_topic(alice, site, pull):
+    site.terms["categories"] = [{"id": 5, "name": "Coffee", "slug": "coffee", "parent": 0}]
+    for pk in (1, 2):
+        site.post(pk)
+    pull()
+    ours = Content.objects.get(external_id="2")
+    Content.objects.filter(pk=ours.pk).update(origin="igny8")
+    ClaimedTopic.objects.filter(source_id=2).update(source="content", source_id=ours.pk)
+    site.edit(1, categories=[5])
+    site.edit(2, title={"raw": "Renamed"})
+    assert pull().counts["changed"] == 2
+    newest = Content.objects.get(external_id="1").versions.first()
+    assert (newest.number, newest.made_by, newest.categories) == (2, "wordpress", ["Coffee"])
+    assert ClaimedTopic.objects.get(source="content").title == "Renamed"
+    del site.posts[2]
+    pull(deep=True)
+    topic = ClaimedTopic.objects.get(source="content")
+    assert (topic.title, topic.url) == ("Renamed", "")
+
+
 def test_an_edit_within_the_second_of_the_last_one_is_seen(site, pull):
     now = timezone.now().strftime("%Y-%m-%dT%H:%M:%S")
     site.post(1, modified_gmt=now)

@@ -9,10 +9,13 @@ from apps.billing.models import CreditHold, CreditUsage
 from apps.billing.services.ledger import credits_balance
 from apps.core.errors import Conflict
 from apps.core.jobs import LeaseLost
+from apps.integration.services.settings import site_settings
 from apps.intelligence.clients.base import BadAnswer, ProviderUnavailable, TextAnswer
 from apps.intelligence.clients.offline.provider import OfflineProvider
+from apps.intelligence.models import AIModel
 from apps.intelligence.services import calls
 from apps.optimizer.models import Optimization
+from apps.optimizer.services import optimizing
 from apps.optimizer.services.analysis import content_analyze
 from apps.optimizer.services.blocks import blocks_split
 from apps.optimizer.services.facts import block_refused
@@ -118,6 +121,23 @@ def test_offline_a_poor_article_becomes_better_and_loses_nothing(alice, poor, ru
         and again.reason
         and text_of(poor)[0] == row.after["html"]
     )
+
+
+def test_the_model_of_the_site_does_it_and_is_what_is_held(alice, poor, ai_models, settings, monkeypatch):
+    settings.OPENAI_API_KEY = "sk-platform"
+    record = site_settings(site_id=alice.site.pk, account_id=alice.account.pk)
+    record.live_model = AIModel.objects.get(provider="openai", name="gpt-4.1-mini")
+    record.save()
+    asked = []
+
+    def provider_of(choice):
+        asked.append(choice.model)
+        return Model({})
+
+    monkeypatch.setattr(calls, "provider_of", provider_of)
+    monkeypatch.setattr(optimizing, "price_of", lambda **of: asked.append(of["model"]) or 5)
+    assert optimize(poor).status == "unchanged"
+    assert asked == ["gpt-4.1-mini"] * 2
 
 
 def test_a_batch_tells_of_each_and_fails_only_what_fails(alice, poor, run_jobs, monkeypatch):

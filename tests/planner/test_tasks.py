@@ -124,8 +124,8 @@ def test_large_upload_is_told_in_steps(alice, run_jobs, monkeypatch):
     )
     upload(alice, "Keyword\n" + "".join(f"keyword number {n}\n" for n in range(12_000)))
     (job,) = run_jobs()
-    assert job.state == "succeeded" and job.result["imported"] == 12_000 and job.current == 10_000
-    assert [step[0] for step in seen] == [5000, 10_000]
+    assert job.state == "succeeded" and job.result["imported"] == 12_000 and job.current == 12_000
+    assert [step[0] for step in seen] == [5000, 10_000, 12_000]
 
 
 def test_auto_cluster_job(alice, bob, run_jobs):

@@ -1,6 +1,10 @@
 """What an article was before: kept at each change, compared, restored; and the posts of the site's own."""
 
+import json
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 
 from apps.automation.services.stages import STAGES, content_with_images_to_review
 from apps.integration.services.settings import site_settings
@@ -8,14 +12,17 @@ from apps.planner.models import ClaimedTopic, ContentIdea, Keyword
 from apps.publisher.services.publishing import content_publish
 from apps.writer.models import Content, ContentVersion, Image, Task
 from apps.writer.services.content import content_update
-from apps.writer.services.tasks import tasks_create_from_ideas
+from apps.writer.services.tasks import tasks_claim, tasks_create_from_ideas
+from apps.writer.services.taxonomies import taxonomy_ensure, taxonomy_update
 from apps.writer.services.versions import version_keep
-from apps.writer.services.workflow import content_approve
+from apps.writer.services.workflow import content_approve, content_claim
 from tests.core.test_query_count import queries
-from tests.factories.writer import ContentFactory, ImageFactory
+from tests.factories import UserFactory
+from tests.factories.writer import ContentFactory, ImageFactory, TaskFactory
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/writer/content/"
+JSON = ("outline", "secondary_keywords", "categories", "tags", "link_problems")
 
 
 def change(actor, content, **changes) -> Content:
@@ -75,6 +82,15 @@ def test_restore_brings_the_text_back_and_is_a_version_itself(alice, article):
     assert (newest.number, newest.reason) == (3, "version 1 restored")
     assert post(alice, article, 3).status_code == 200  # what it is already
     assert ContentVersion.objects.count() == 3
+
+
+def test_restore_names_terms_as_they_are_spelled_now(alice, article):
+    change(alice, article, categories=["Café"])
+    term = taxonomy_ensure(
+        account_id=alice.account.pk, site_id=alice.site.pk, taxonomy="category", name="Café"
+    )
+    taxonomy_update(account_id=alice.account.pk, taxonomy_id=term.pk, changes={"name": "cafe"})
+    assert post(alice, article, 2).json()["data"]["categories"] == ["cafe"]
 
 
 def test_restore_leaves_a_slug_that_another_has_or_that_is_out(alice, article):
@@ -214,6 +230,76 @@ def test_an_article_claims_its_topic_until_it_is_deleted(alice, article):
     assert topics(alice) == {("content", article.pk, "Cold brew", "Cold brew", url)}
     alice.client.delete(f"{URL}{article.pk}/")
     assert topics(alice) == set()
+
+
+def test_a_post_of_the_site_keeps_its_own_topic_as_long_as_it_is_out(alice):
+    post = ContentFactory(
+        site=alice.site, origin="wordpress", external_id="77", title="Tea", status="published"
+    )
+    change(alice, post, primary_keyword="green tea")
+    assert topics(alice) == {("post", 77, "green tea", "Tea", "")}
+    change(alice, post, title="Tea, green")
+    assert topics(alice) == {("post", 77, "green tea", "Tea, green", "")}
+    ClaimedTopic.objects.all().delete()
+    Content.objects.update(status="draft")
+    change(alice, post, title="Tea")
+    assert topics(alice) == set()
+
+
+def test_what_was_there_before_claims_its_topics(alice):
+    idea = ContentIdea.objects.create(
+        account=alice.account, site=alice.site, title="I", primary_keyword="mocha"
+    )
+    task, of_idea = (
+        TaskFactory(site=alice.site, title=t, idea=i) for t, i in (("A\u3000b", None), ("B", idea))
+    )
+    for text, volume in (("iced coffee", 10), ("iced latte", 900)):
+        task.keywords.create(account=alice.account, site=alice.site, keyword=text, key=text, volume=volume)
+    own = ContentFactory(site=alice.site, title="شاي 🍵", external_url="https://e.example/tea/")
+    _out, _hidden, known = (
+        ContentFactory(
+            site=alice.site, origin="wordpress", title=f"Post {pk}", external_id=str(pk), status=status
+        )
+        for pk, status in ((7, "published"), (8, "draft"), (9, "published"))
+    )
+    content_claim(known)
+    Content.objects.filter(pk=known.pk).update(title="Newer")
+    before = topics(alice)
+    import_module("apps.writer.migrations.0006_topics_of_before").claim_topics(apps, None)
+    assert topics(alice) - before == {
+        ("task", task.pk, "iced latte", "A b", ""),
+        ("task", of_idea.pk, "mocha", "B", ""),
+        ("content", own.pk, "شاي 🍵", "شاي 🍵", "https://e.example/tea/"),
+        ("post", 7, "Post 7", "Post 7", ""),
+    }
+    assert ("post", 9, "Post 9", "Post 9", "") in topics(alice)
+
+
+def test_staff_change_and_delete_as_the_api_does(alice, client, article, django_capture_on_commit_callbacks):
+    client.force_login(UserFactory(account=None, email="staff@example.com", is_staff=True, is_superuser=True))
+    for model in ("task", "content"):
+        task = TaskFactory(site=alice.site, title="Task")
+        tasks_claim([task.pk])
+        pk = task.pk if model == "task" else article.pk
+        page = client.get(f"/admin/writer/{model}/{pk}/change/").context["adminform"].form
+        body = {name: "" if page[name].value() is None else page[name].value() for name in page.fields}
+        body |= {n: json.dumps(v) for n, v in body.items() if n in JSON}
+        body |= {"keywords": "", "title": "Staff's", "html": "<p onclick=x>Four words are here.</p>"}
+        answer = client.post(f"/admin/writer/{model}/{pk}/change/", body)
+        assert answer.status_code == 302, answer.context["adminform"].form.errors
+        assert (model, pk, "Staff's", "Staff's", "") in topics(alice)
+        chosen = {"action": "delete_selected", "_selected_action": [pk], "post": "yes"}
+        if model == "content":
+            article.refresh_from_db()
+            assert (article.html, article.word_count) == ("<p>Four words are here.</p>", 4)
+            Content.objects.update(site_status="publishing")
+            assert client.post(f"/admin/writer/content/{pk}/delete/", {"post": "yes"}).status_code == 403
+            client.post("/admin/writer/content/", chosen)
+            assert Content.objects.filter(pk=pk).exists()
+            Content.objects.update(site_status="failed")
+        client.post(f"/admin/writer/{model}/", chosen)
+        assert (model, pk) not in {row[:2] for row in topics(alice)}
+    assert not Content.objects.exists()
 
 
 def test_thousands_of_tasks_at_once(alice, django_assert_max_num_queries):

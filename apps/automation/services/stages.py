@@ -83,7 +83,9 @@ def _sites_with_new_keywords(site_id: int, settings: SiteSettings) -> list[int]:
 
 def _new_clusters(site_id: int, settings: SiteSettings) -> QuerySet:
     rows = Cluster.objects.filter(site_id=site_id, status=Cluster.Status.NEW, is_hub=False)
-    rows = rows.filter(Exists(Keyword.objects.filter(cluster=OuterRef("pk"))))
+    # Of one whose keywords are all disabled nothing can be made, in no run.
+    used = Keyword.objects.filter(cluster=OuterRef("pk")).exclude(status=Keyword.Status.DISABLED)
+    rows = rows.filter(Exists(used))
     # The clusters that most people search for first: a limit must not cut off the best.
     return (
         rows.annotate(volume=Sum("keywords__volume")).order_by("-volume", "pk").values_list("pk", flat=True)

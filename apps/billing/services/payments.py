@@ -19,8 +19,8 @@ from apps.billing.services.invoices import (
 )
 from apps.billing.services.ledger import credits_adjust, credits_grant
 from apps.billing.services.subscriptions import line_deliver, subscription_locked
+from apps.billing.services.telling import owners_tell
 from apps.core.errors import Conflict, NotFound
-from apps.notifications.services import notify
 
 ENDED = (Payment.Status.FAILED, Payment.Status.REJECTED)
 
@@ -228,9 +228,8 @@ def _paid(invoice: Invoice) -> Invoice:
 
 
 def _tell(payment: Payment, message: str, severity: str = "info") -> None:
-    notify(
+    owners_tell(
         account_id=payment.account_id,
-        notification_type="system_info",
         severity=severity,
         title="Payment",
         message=message,

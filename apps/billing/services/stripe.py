@@ -182,6 +182,8 @@ def payments_tidy(*, limit: int = 100) -> int:
                 ended += 1
             except StripeFailed as error:
                 log.warning("payment %s could not be ended: %s", payment.pk, error.message)
+                if error.temporary:
+                    break
     return ended
 
 
@@ -196,14 +198,18 @@ def _waiting_ask(*, old: datetime, limit: int) -> list[int]:
     ).exclude(intent_id=None)
     newest = waiting.order_by("-pk")[:limit]
     oldest = waiting.filter(invoice__created_at__lt=old).order_by("pk")[:limit]
+    left = list({p.pk: p for p in [*newest, *oldest]}.values())
     unknown = []
     with stripe_client() as client:
-        for payment in {p.pk: p for p in [*newest, *oldest]}.values():
+        while left:
+            payment = left.pop()
             try:
                 payment_apply(payment=payment, intent=client.intent(payment.intent_id))
             except StripeFailed as error:
-                unknown.append(payment.invoice_id)
                 log.warning("payment %s could not be asked for: %s", payment.pk, error.message)
+                unknown.append(payment.invoice_id)
+                if error.temporary:  # the others would only wait for the same
+                    return unknown + [p.invoice_id for p in left]
     return unknown
 
 

@@ -26,6 +26,7 @@ from apps.billing.services.invoices import (
 )
 from apps.billing.services.lots import balance_lock, catch_up, lot_add
 from apps.billing.services.quotes import Quote, plan_quote, plan_unpaid
+from apps.billing.services.telling import owners_tell
 from apps.core.errors import Conflict
 from apps.core.jobs import job_start
 from apps.notifications.services import notify
@@ -159,11 +160,14 @@ def _renew(account_id: int, subscription_id: int) -> bool:
         # From the day of the bill: who is billed late has as many days to pay.
         due = now + timedelta(days=settings.PAYMENT_GRACE_DAYS)
         invoice = invoice_finalise(invoice_locked(invoice_id=invoice.pk), due_at=due)
-        _tell(
-            account_id,
-            "Your plan is to be renewed",
-            f"Invoice {invoice.number} over {invoice.total} {invoice.currency} is to be paid by {due:%Y-%m-%d}.",
-            "warning",
+        owners_tell(
+            account_id=account_id,
+            title="Your plan is to be renewed",
+            message=f"Invoice {invoice.number} over {invoice.total} {invoice.currency} "
+            f"is to be paid by {due:%Y-%m-%d}.",
+            severity="warning",
+            action_label="View billing",
+            action_url="/billing",
         )
         job_start(
             kind="billing.autopay",

@@ -30,6 +30,7 @@ def links_ask(content: Content, found: Found) -> tuple[list[Candidate], TextResu
             ],
         },
         account_id=content.account_id,
+        site_id=content.site_id,
     )
     chosen = [shown[row["id"] - 1] for row in answer.data["links"] if 0 < row["id"] <= len(shown)]
     return links_choose(chosen, found.allowed), answer

@@ -1,5 +1,6 @@
 """Having articles improved: paid for only when they became better, stored once."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -49,14 +50,13 @@ class Attempt:
 
 def optimizing_check(*, account_id: int, content_ids: list[int]) -> None:
     """Whether all of the articles may be improved now. Raises Conflict, InsufficientCredits."""
-    busy = Content.objects.filter(
-        account_id=account_id, pk__in=content_ids, site_status=Content.SiteStatus.PUBLISHING
-    )
+    contents = Content.objects.filter(account_id=account_id, pk__in=content_ids)
+    busy = contents.filter(site_status=Content.SiteStatus.PUBLISHING)
     if content_id := busy.order_by("pk").values_list("pk", flat=True).first():
         raise Conflict(f"Article {content_id}: {PUBLISHING}")
-    credits_check(
-        account_id=account_id, amount=_price(account_id) * len(content_ids), operation="optimization"
-    )
+    sites = Counter(contents.values_list("site_id", flat=True))
+    amount = sum(_price(account_id, site_id) * n for site_id, n in sites.items())
+    credits_check(account_id=account_id, amount=amount, operation="optimization")
 
 
 def content_optimize(
@@ -93,7 +93,7 @@ def content_optimize(
     try:
         with reserved(
             account_id=account_id,
-            amount=_price(account_id, testing),
+            amount=_price(account_id, content.site_id, testing),
             operation="optimization",
             reference=reference,
             user_id=user_id,
@@ -102,6 +102,7 @@ def content_optimize(
                 function="optimize",
                 inputs=inputs_of(draft, plan, images),
                 account_id=account_id,
+                site_id=content.site_id,
                 testing=testing,
             )
             attempt.answer = answer
@@ -114,8 +115,8 @@ def content_optimize(
         return Optimization.objects.get(account_id=account_id, reference=reference)
 
 
-def _price(account_id: int, testing: bool = False) -> int:
-    model = model_choose(kind="text", account_id=account_id, testing=testing).model
+def _price(account_id: int, site_id: int, testing: bool = False) -> int:
+    model = model_choose(kind="text", account_id=account_id, testing=testing, site_id=site_id).model
     return price_of(operation="optimization", items=1, model=model)
 
 

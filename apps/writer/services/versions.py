@@ -9,6 +9,7 @@ from django.db import transaction
 from apps.core.errors import NotFound
 from apps.writer.models import Content, ContentVersion
 from apps.writer.services.links import links_after
+from apps.writer.services.spelling import LISTS, names_spelled
 from apps.writer.services.workflow import content_claim, content_locked
 
 # What a version holds, and a restore brings back.
@@ -84,6 +85,9 @@ def version_restore(*, account_id: int, content_id: int, number: int, by: str) -
         names = [name for name in TEXT_FIELDS if not (keep_slug and name == "slug")]
         for name in names:
             setattr(content, name, getattr(version, name))
+        for taxonomy, name in LISTS.items():  # a term may be spelled otherwise since
+            restored = getattr(content, name)
+            setattr(content, name, names_spelled(site_id=content.site_id, taxonomy=taxonomy, names=restored))
         content.link_problems = links_after(content.link_problems, content.html)
         content.save(update_fields=[*names, "link_problems", "updated_at"])
         content_claim(content)

@@ -41,10 +41,7 @@ class Command(BaseCommand):
                     path=file,
                     sector=sector,
                     country=options["country"],
-                    progress=lambda n, total, message: (
-                        setattr(bar, "total", total or None),
-                        bar.update(n - bar.n),
-                    ),
+                    progress=lambda rows: bar.update(rows - bar.n),
                 )
             self.stdout.write(
                 f"Library: {imported.added} new, {imported.updated} changed, {imported.unchanged} unchanged, "

@@ -11,7 +11,8 @@ from apps.integration.services.sync.compare import agree, compared
 from apps.integration.services.sync.texts import Remote, ours_of
 from apps.writer.models import Content
 from apps.writer.services.html import words_count
-from apps.writer.services.versions import version_keep
+from apps.writer.services.versions import TEXT_FIELDS, version_keep
+from apps.writer.services.workflow import content_claim
 
 LIVE = "publish"
 # What became of an article at its site, for people.
@@ -121,6 +122,7 @@ def gone_take(synced: SyncedPost, content: Content | None) -> str:
         content.status, content.site_status = Content.Status.APPROVED, Content.SiteStatus.NOT_PUBLISHED
     content.external_id = content.external_url = ""
     content.save(update_fields=["status", "site_status", "external_id", "external_url", "updated_at"])
+    content_claim(content)  # without its address
     return "moved"
 
 
@@ -148,7 +150,7 @@ def _save(synced: SyncedPost, content: Content, columns: list[str]) -> None:
     synced.save()
     if columns:
         content.save(update_fields=[*columns, "updated_at"])
-        if "title" in columns or "html" in columns or "slug" in columns or "excerpt" in columns:
+        if not set(TEXT_FIELDS).isdisjoint(columns):
             version_keep(content, by="wordpress", reason="changed in WordPress")
 
 

@@ -17,6 +17,7 @@ from apps.integration.services.sync.texts import TEXTS, digest, html_of, is_loss
 from apps.writer.models import Content
 from apps.writer.services.content import content_update
 from apps.writer.services.versions import version_keep
+from apps.writer.services.workflow import content_claim
 
 OURS, THEIRS, MERGED = "ours", "theirs", "merged"
 _BLOCK_END = re.compile(r"(</(?:p|h[234]|li|tr|ul|ol|table|blockquote|figure)>)(?=<)")
@@ -94,6 +95,7 @@ def conflict_resolve(
             columns = arrive(content, conflict["theirs"])
             content.save(update_fields=[*columns, "updated_at"])
             version_keep(content, by=by, reason="the text of WordPress was chosen")
+            content_claim(content)
         _seen(synced, content, conflict, theirs_taken=choice == THEIRS)
         synced.conflict, synced.conflict_at, synced.agreed_at = {}, None, timezone.now()
         synced.modified_gmt = ""  # what changed there beside the conflict is looked at by the next pass

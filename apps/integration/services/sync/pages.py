@@ -8,12 +8,13 @@ from django.db import DatabaseError, transaction
 from apps.core.errors import AppError
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration, SyncedPost
-from apps.integration.services.sync.arrivals import arrivals_take, known_again, topic_of
+from apps.integration.services.sync.arrivals import arrivals_take, known_again
 from apps.integration.services.sync.changes import WORDS, change_take, gone_take
 from apps.integration.services.sync.notices import Told, told_send
 from apps.integration.services.sync.texts import STATUSES, PostType, Remote
-from apps.planner.services.topics import topics_claim, topics_release
+from apps.planner.services.topics import topics_release
 from apps.writer.models import Content
+from apps.writer.services.workflow import content_claim
 
 LIGHT = "id,status,slug,link,modified_gmt"
 
@@ -164,12 +165,12 @@ def _tell(told: Told, row: SyncedPost, content: Content, what: str, before: str)
 
 
 def _topic(row: SyncedPost, content: Content, what: str) -> None:
-    """A post of the site takes its topic as long as it is shown."""
-    if content.origin != Content.Origin.WORDPRESS or what not in ("changed", "moved"):
+    """An article's topic follows what it is called now; a post of the site takes its own as long as it is shown."""
+    if what in ("skipped", "unchanged"):
         return
-    if content.status == Content.Status.PUBLISHED:
-        topics_claim([topic_of(row, content)])
-    else:
+    if content.origin == Content.Origin.WORDPRESS and content.status != Content.Status.PUBLISHED:
         topics_release(
             account_id=row.account_id, site_id=row.site_id, source="post", source_ids=[row.external_id]
         )
+    else:
+        content_claim(content)
