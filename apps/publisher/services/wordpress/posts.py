@@ -255,17 +255,15 @@ def _stands(site: WordPress, integration: SiteIntegration, row: WordPressPost) -
         return found
     structure, was = SiteStructure.objects.filter(integration=integration).first(), row.post_type
     for kind in post_types_of(structure, integration) if structure else ():
-        if kind.rest_base != was and kind.namespace == "wp/v2":
+        if not found and kind.rest_base != was and kind.namespace == "wp/v2":
             row.post_type = kind.rest_base
             try:
                 found = _read(site, row)
             except WordPressError as error:
                 if error.status != 404:  # a type that knows no such numbers
                     raise
-            if found:
-                return found
-    row.post_type = was
-    return None
+    row.post_type = row.post_type if found else was
+    return found
 
 
 def _read(site: WordPress, row: WordPressPost) -> dict | None:
