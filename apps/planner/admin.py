@@ -21,7 +21,7 @@ from apps.core.csv_admin import csv_download
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile, keyword_key, keyword_text
 from apps.planner.models import ClaimedTopic, Cluster, ContentIdea, Keyword, LibraryImport, SeedKeyword
 from apps.planner.services.cluster_edits import clusters_delete
-from apps.planner.services.ideas import idea_renamed, ideas_delete
+from apps.planner.services.ideas import idea_changed, ideas_delete
 from apps.planner.services.keywords import keywords_delete
 from apps.planner.services.library import keywords_import
 from apps.planner.services.library_imports import library_import_send, library_import_start
@@ -255,7 +255,7 @@ class ContentIdeaAdmin(MadeByAccounts):
 
     def save_model(self, request: HttpRequest, obj: ContentIdea, form: forms.ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        idea_renamed(obj)
+        idea_changed(obj)
 
     list_display = [
         "title",

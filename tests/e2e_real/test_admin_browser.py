@@ -40,7 +40,7 @@ class Walk:
 
     def __init__(self, page: Page, base: str):
         self.page, self.base, self.problems, self.seen = page, base, [], 0
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: self.problem(f"a script threw: {error}"))
         page.on("response", lambda r: r.status >= 400 and self.problem(f"{r.status} of {r.url}"))
         page.on("dialog", lambda dialog: dialog.accept())
@@ -166,9 +166,11 @@ def _follow(walk: Walk, path: str, name: str) -> None:
         page.eval_on_selector(f"[hx-get='{path}']", "link => link.click()")
         page.wait_for_selector("#modal-content form", state="visible")
         walk.look(name)
-        page.eval_on_selector(
-            "#modal-content form", "form => { form.noValidate = true; form.requestSubmit() }"
-        )
+        with page.expect_response(lambda response: response.request.method == "POST"):
+            page.eval_on_selector(
+                "#modal-content form", "form => { form.noValidate = true; form.requestSubmit() }"
+            )
+        page.wait_for_timeout(1000)  # the answer may lead to another page
         page.wait_for_load_state("networkidle")
         walk.look(f"{name}-empty")
         page.goto(here)

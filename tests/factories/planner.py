@@ -3,7 +3,7 @@ from factory.django import DjangoModelFactory
 
 from apps.planner.keyword_files import keyword_key
 from apps.planner.models import Cluster, ContentIdea, Keyword, SeedKeyword
-from apps.planner.services.ideas import idea_renamed
+from apps.planner.services.ideas import idea_changed
 from tests.factories.accounts import IndustrySectorFactory, SectorFactory
 
 
@@ -56,4 +56,4 @@ class ContentIdeaFactory(_OfSectorFactory):
 
     @factory.post_generation
     def topic(idea, create, extracted, **kwargs):
-        idea_renamed(idea)
+        idea_changed(idea)

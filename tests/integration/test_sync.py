@@ -153,6 +153,24 @@ def test_what_changes_in_wordpress_is_a_version_and_renames_the_topic(alice, sit
     assert (topic.title, topic.url) == ("Renamed", "")
 
 
+def test_the_topic_of_what_is_deleted_here_is_the_posts_as_long_as_that_is_out(alice, site, pull):
+    site.post(1), site.post(2)
+    pull()
+    ours, foreign = Content.objects.order_by("external_id")
+    Content.objects.filter(pk=ours.pk).update(origin="igny8")
+    ClaimedTopic.objects.filter(source_id=1).update(source="content", source_id=ours.pk)
+    for content in (ours, foreign):
+        assert alice.client.delete(f"/api/v1/writer/content/{content.pk}/").status_code == 200
+    topics = ClaimedTopic.objects.order_by("source_id").values_list("source", "source_id", "url")
+    assert list(topics) == [("post", 1, f"{site.url}/post-1/"), ("post", 2, f"{site.url}/post-2/")]
+    pull()
+    assert len(topics.all()) == 2
+    site.edit(1, status="trash", slug="post-1__trashed")
+    del site.posts[2]
+    pull(deep=True)
+    assert not topics.all()
+
+
 def test_an_edit_within_the_second_of_the_last_one_is_seen(site, pull):
     now = timezone.now().strftime("%Y-%m-%dT%H:%M:%S")
     site.post(1, modified_gmt=now)

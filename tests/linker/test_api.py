@@ -9,8 +9,10 @@ from apps.billing.models import CreditUsage
 from apps.billing.services.ledger import Superseded, credits_balance, credits_charge
 from apps.core.errors import AppError, NotFound
 from apps.core.models import Job
+from apps.integration.services.settings import site_settings
 from apps.intelligence.clients.base import TextAnswer
 from apps.intelligence.clients.offline.provider import OfflineProvider
+from apps.intelligence.models import AIModel
 from apps.intelligence.services import calls
 from apps.linker.models import Link, LinkPass
 from apps.linker.services import passes
@@ -225,6 +227,22 @@ def test_a_model_chooses_among_ours_alone(alice, article, pages, monkeypatch, sa
     if anchors:
         assert LinkPass.objects.get().model.startswith("offline/")
         assert article.versions.get().prompt_version == "linking 0"
+
+
+def test_the_model_of_the_site_chooses(alice, article, pages, ai_models, settings, monkeypatch):
+    settings.OPENAI_API_KEY = "sk-platform"
+    record = site_settings(site_id=alice.site.pk, account_id=alice.account.pk)
+    record.live_model = AIModel.objects.get(provider="openai", name="gpt-4.1-mini")
+    record.save()
+    asked = []
+
+    def provider_of(choice):
+        asked.append(choice.model)
+        return OfflineProvider()
+
+    monkeypatch.setattr(calls, "provider_of", provider_of)
+    assert post(alice, "process", {"content_id": article.pk, "use_model": True}).status_code == 200
+    assert asked == ["gpt-4.1-mini"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -174,6 +174,19 @@ def test_the_topic_of_an_idea_follows_it_and_ends_with_it(alice):
     assert not ClaimedTopic.objects.exists()
 
 
+def test_an_idea_by_hand_maps_its_cluster_and_leads_its_task(alice):
+    cluster = ClusterFactory(sector=alice.sector)
+    KeywordFactory(sector=alice.sector, cluster=cluster, status="clustered")
+    body = {"site": alice.site.pk, "title": "Tea", "primary_keyword": "green tea", "cluster": cluster.pk}
+    idea = alice.client.post(IDEAS, body).json()["data"]["id"]
+    cluster.refresh_from_db()
+    assert (cluster.status, cluster.keywords.get().status) == ("mapped", "mapped")
+    alice.client.post(f"{IDEAS}create_tasks/", {"idea_ids": [idea]})
+    alice.client.patch(f"{IDEAS}{idea}/", {"title": "Matcha", "primary_keyword": "matcha"})
+    topics = ClaimedTopic.objects.order_by("source").values_list("source", "phrase", "title")
+    assert list(topics) == [("idea", "matcha", "Matcha"), ("task", "matcha", "Tea")]
+
+
 def test_the_number_of_topics_and_proposals_costs_no_statements(alice):
     words = [f"{a}{b}" for a in ("ban", "mir", "sol", "tek", "dov") for b in ("ak", "ul", "ent", "ori", "ix")]
     rng = random.Random(5)

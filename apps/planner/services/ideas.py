@@ -1,6 +1,7 @@
 """Ideas for articles: made of a cluster's keywords or by hand, each on a topic that the site has not taken."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from django.contrib.postgres.search import TrigramSimilarity
 from django.db import transaction
@@ -24,7 +25,8 @@ TITLES_SHOWN = 60
 def idea_create(
     *, account_id: int, allow_duplicate: bool = False, keywords: Sequence[Keyword] = (), **fields
 ) -> ContentIdea:
-    """An idea by hand. Raises TopicTaken where the site has the topic, unless `allow_duplicate`."""
+    """An idea by hand; its cluster becomes mapped. Raises TopicTaken where the site has the topic, unless
+    `allow_duplicate`."""
     idea = ContentIdea(account_id=account_id, **fields)
     with transaction.atomic():
         _site_locked(idea.site_id)
@@ -34,13 +36,22 @@ def idea_create(
                 raise TopicTaken(taken)
         idea.save()
         idea.keywords.set(keywords)
-        topics_claim([_topic(idea)])
+        idea_changed(idea)
+        if idea.cluster_id:
+            _mapped(idea.cluster_id)
     return idea
 
 
-def idea_renamed(idea: ContentIdea) -> None:
-    """Its topic follows what it is called now. Call it in the transaction that stores the change."""
-    topics_claim([_topic(idea)])
+def idea_changed(idea: ContentIdea) -> None:
+    """Its topic, and that of its task, which is written for the idea's keyword, follow what it is called now. Call it
+    in the transaction that stores the change."""
+    topics = [_topic(idea)]
+    task = getattr(idea, "task", None)  # by the relation alone: tasks belong to an app above this one
+    if task and idea.primary_keyword:
+        topics.append(
+            replace(topics[0], source=ClaimedTopic.Source.TASK, source_id=task.pk, title=task.title)
+        )
+    topics_claim(topics)
 
 
 def ideas_delete(*, account_id: int, ids: list[int]) -> int:
@@ -150,8 +161,7 @@ def _store(
     if not Cluster.objects.select_for_update(no_key=True).filter(pk=cluster.pk).exists():
         raise NotFound(f"The cluster {cluster.pk} was deleted meanwhile.")
     # Mapped also when all topics are taken: asked again, the model would hardly know better.
-    Cluster.objects.filter(pk=cluster.pk, status=Cluster.Status.NEW).move_to(Cluster.Status.MAPPED)
-    Keyword.objects.filter(cluster=cluster, status=Keyword.Status.CLUSTERED).move_to(Keyword.Status.MAPPED)
+    _mapped(cluster.pk)
     asked = [(idea, _idea(cluster, idea, answer.is_offline)) for idea in answer.data["ideas"]]
     asked = [(idea, row) for idea, row in asked if row.title]
     taken = collisions_find(
@@ -179,6 +189,12 @@ def _store(
         links += [ContentIdea.keywords.through(contentidea_id=row.pk, keyword_id=pk) for pk in sorted(ids)]
     ContentIdea.keywords.through.objects.bulk_create(links)
     return [row.pk for row in ideas], skipped
+
+
+def _mapped(cluster_id: int) -> None:
+    Cluster.objects.filter(pk=cluster_id, status=Cluster.Status.NEW).move_to(Cluster.Status.MAPPED)
+    keywords = Keyword.objects.filter(cluster_id=cluster_id, status=Keyword.Status.CLUSTERED)
+    keywords.move_to(Keyword.Status.MAPPED)
 
 
 def _proposal(idea: ContentIdea) -> Proposal:

@@ -12,7 +12,7 @@ from apps.planner.filters import IdeaFilterSet
 from apps.planner.models import ContentIdea, Keyword
 from apps.planner.serializers.ideas import ContentIdeaSerializer, IdeaUpdateSerializer
 from apps.planner.services.bulk import bulk_update
-from apps.planner.services.ideas import idea_create, idea_renamed, ideas_delete
+from apps.planner.services.ideas import idea_changed, idea_create, ideas_delete
 
 
 class ContentIdeaViewSet(TenantViewSet):
@@ -37,7 +37,7 @@ class ContentIdeaViewSet(TenantViewSet):
     def perform_update(self, serializer):
         with transaction.atomic():
             serializer.validated_data.pop("allow_duplicate", None)
-            idea_renamed(serializer.save())
+            idea_changed(serializer.save())
 
     def perform_destroy(self, instance):
         ideas_delete(account_id=instance.account_id, ids=[instance.pk])

@@ -8,7 +8,7 @@ from slugify import slugify
 from apps.accounts.services.limits import limit_take
 from apps.core.errors import Conflict, Invalid
 from apps.planner.models import ClaimedTopic
-from apps.planner.services.topics import topics_release
+from apps.planner.services.topics import topic_claim, topics_release
 from apps.writer.models import Content
 from apps.writer.services.html import html_clean, html_removed, words_count
 from apps.writer.services.links import links_after
@@ -141,10 +141,29 @@ def content_delete(*, account_id: int, content_id: int) -> None:
             raise Conflict(
                 "The article is being published right now. Wait until that has ended, then delete it."
             )
-        topics_release(account_id=account_id, source=ClaimedTopic.Source.CONTENT, source_ids=[content.pk])
+        _topic_left(content)
         files = [name for image in content.images.only("file", "variants") for name in image.files]
         content.delete()
         transaction.on_commit(lambda: files_forget(files))
+
+
+def _topic_left(content: Content) -> None:
+    """The topic of what is deleted is free, but where its post stays out at WordPress: then it is that one's."""
+    if content.origin == Content.Origin.WORDPRESS:
+        return
+    topics_release(account_id=content.account_id, source=ClaimedTopic.Source.CONTENT, source_ids=[content.pk])
+    # By the relation alone: what is known of posts belongs to an app above this one.
+    post_id = content.synced_posts.values_list("external_id", flat=True).first()
+    if content.status == Content.Status.PUBLISHED and post_id is not None:
+        topic_claim(
+            account_id=content.account_id,
+            site_id=content.site_id,
+            source=ClaimedTopic.Source.POST,
+            source_id=post_id,
+            phrase=content.primary_keyword,
+            title=content.title,
+            url=content.external_url,
+        )
 
 
 def _html_cleaned(html: str) -> str:

@@ -9,7 +9,7 @@ from apps.core.errors import AppError
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration, SyncedPost
 from apps.integration.services.sync.arrivals import arrivals_take, known_again
-from apps.integration.services.sync.changes import WORDS, change_take, gone_take
+from apps.integration.services.sync.changes import LIVE, WORDS, change_take, gone_take
 from apps.integration.services.sync.notices import Told, told_send
 from apps.integration.services.sync.texts import STATUSES, PostType, Remote
 from apps.planner.services.topics import topics_release
@@ -75,6 +75,8 @@ def page_take(
     for pk, row in changed.items():
         content = contents.get(row.content_id)
         if content is None:  # deleted here, and left alone
+            if remotes[pk].status != LIVE:
+                _topic_free(row)
             continue
         try:
             with transaction.atomic():
@@ -169,8 +171,12 @@ def _topic(row: SyncedPost, content: Content, what: str) -> None:
     if what in ("skipped", "unchanged"):
         return
     if content.origin == Content.Origin.WORDPRESS and content.status != Content.Status.PUBLISHED:
-        topics_release(
-            account_id=row.account_id, site_id=row.site_id, source="post", source_ids=[row.external_id]
-        )
+        _topic_free(row)
     else:
         content_claim(content)
+
+
+def _topic_free(row: SyncedPost) -> None:
+    topics_release(
+        account_id=row.account_id, site_id=row.site_id, source="post", source_ids=[row.external_id]
+    )
