@@ -103,6 +103,7 @@ class WordPressMedium(TenantModel):
     sha256 = models.CharField(max_length=64)
     external_id = models.PositiveBigIntegerField()
     url = models.URLField(max_length=1000)
+    alt = models.TextField(blank=True, help_text="The alt text that both sides last agreed on.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

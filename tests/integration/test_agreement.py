@@ -70,7 +70,9 @@ def decided(*, here=None, wanted=None, there=None, foreign=False, **fields):
         # A post that came from there keeps what was never ours.
         ({"foreign": True, "wanted": {"featured_media": 0, "author": 1}}, [], []),
         ({"foreign": True, "wanted": {"featured_media": 6}}, ["featured_media"], []),
-        ({"is_new": True, "wanted": {"excerpt": "E"}}, ["title", "excerpt", "slug"], []),
+        ({"is_new": True, "foreign": True, "wanted": {"excerpt": "E"}}, ["title", "excerpt", "slug"], []),
+        # Sent before, and answered by nobody: a title that differs is people's, all else may have got no further.
+        ({"is_new": True, "there": {"title": {"raw": "T"}, "tags": [6]}}, ["slug", "tags"], []),
         ({"agreed_at": None, "wanted": {"excerpt": "E", "tags": [4]}}, [], ["excerpt", "title"]),
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Edits on both sides: neither is lost, and people choose."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from apps.publisher.services.publishing import content_publish
 from apps.publisher.services.wordpress import TargetFailed
 from apps.publisher.services.wordpress.errors import EditedOnBothSides
 from apps.writer.models import Content
-from tests.factories.publisher import ApprovedContentFactory
+from tests.factories.publisher import ApprovedContentFactory, GeneratedImageFactory
 from tests.integration.wordpress import BLOCK
 
 pytestmark = pytest.mark.django_db
@@ -185,3 +186,123 @@ def test_a_connection_made_anew_knows_its_posts(alice, site, connected, post, pu
     assert (sync.counts["new"], sync.counts["conflict"], Content.objects.count()) == (1, 1, 2)
     detail = alice.client.get(f"{PATH}{SyncedPost.objects.get(external_id=1).pk}/").json()["data"]["texts"]
     assert detail["base"] is None  # nobody knows any more
+
+
+@pytest.mark.parametrize("choice", ["ours", "merged"])
+def test_the_old_text_is_a_choice_too(alice, site, post, conflict, run_jobs, choice):
+    if choice == "ours":  # people here took their edit back
+        write(alice, post, html="<p>Text 1.</p>")
+    body = {"choice": choice, **({"html": "<p>Text 1.</p>"} if choice == "merged" else {})}
+    assert alice.client.post(f"{PATH}{conflict.pk}/resolve/", body).status_code == 200
+    run_jobs()
+    assert site.posts[1]["content"]["raw"] == BLOCK.format("Text 1.")
+
+
+def test_a_choice_puts_nothing_back_that_was_taken_off(alice, site, post, conflict, pull, run_jobs):
+    Content.objects.update(origin="igny8")
+    site.edit(1, status="draft", title={"raw": "Theirs"}, modified="2026-03-01T10:00:00")
+    pull()
+    answer = alice.client.post(f"{PATH}{conflict.pk}/resolve/", {"choice": "ours"})
+    assert answer.json()["data"] == {"task_id": None}
+    run_jobs()
+    assert site.posts[1]["status"] == "draft"
+    pull()  # what changed beside the conflict comes in
+    post.refresh_from_db()
+    assert (post.html, post.title, post.status) == ("<p>Ours.</p>", "Theirs", "approved")
+    content_publish(account_id=alice.account.pk, content_id=post.pk, reference="test:2")
+    assert (site.posts[1]["status"], site.posts[1]["content"]["raw"]) == ("publish", BLOCK.format("Ours."))
+
+
+def test_what_people_changed_beside_a_publication_comes_in_with_the_next_pass(alice, site, post, pull):
+    write(alice, post, html="<p>Ours.</p>")
+    site.edit(1, title={"raw": "Theirs"})
+    content_publish(account_id=alice.account.pk, content_id=post.pk, reference="test:1")
+    pull()
+    post.refresh_from_db()
+    assert (post.title, site.posts[1]["content"]["raw"]) == ("Theirs", BLOCK.format("Ours."))
+
+
+def test_edits_of_who_reviews_it_there_are_not_written_over(alice, site, connected, pull):
+    content = ApprovedContentFactory(site=alice.site, title="Sent", categories=[], tags=[])
+    site.post(7, status="draft", slug=f"igny8-{content.content_key.hex}", text="", title={"raw": "Sent"})
+    site.reviews = True
+    with pytest.raises(TargetFailed, match="pending"):
+        content_publish(account_id=alice.account.pk, content_id=content.pk, reference="test:1")
+    assert site.posts[7]["status"] == "pending"
+    site.reviews = False
+    site.edit(7, text="Reviewed.", status="publish", modified="2026-07-01T10:00:00")
+    content_publish(account_id=alice.account.pk, content_id=content.pk, reference="test:2")
+    assert site.posts[7]["content"]["raw"] == BLOCK.format("Reviewed.")
+    pull()
+    content.refresh_from_db()
+    assert (content.html, content.status) == ("<p>Reviewed.</p>", "published")
+
+
+def test_a_post_that_became_a_page_is_the_same(alice, site, post, pull):
+    site.posts[1]["kind"] = "pages"
+    write(alice, post, html="<p>Ours.</p>")
+    content_publish(account_id=alice.account.pk, content_id=post.pk, reference="test:1")
+    assert (list(site.posts), site.posts[1]["content"]["raw"]) == ([1], BLOCK.format("Ours."))
+    pull()
+    assert (Content.objects.count(), SyncedPost.objects.get().post_type) == (1, "pages")
+
+
+def test_an_alt_text_of_people_in_the_library_stays(alice, site, connected, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    content = ApprovedContentFactory(site=alice.site, title="Sent", categories=[], tags=[])
+    site.post(7, status="draft", slug=f"igny8-{content.content_key.hex}", text="", title={"raw": "Sent"})
+    image = GeneratedImageFactory(content=content, alt="Ours")
+    digest = hashlib.sha256(image.file.open().read()).hexdigest()
+    site.media[3] = {
+        "id": 3,
+        "slug": f"igny8-{digest[:40]}",
+        "source_url": f"{site.url}/a.png",
+        "alt_text": "",
+    }
+    told = []
+    for n, (here, there) in enumerate([("Ours", ""), ("Ours, once more", "Ours"), ("New", "Theirs")]):
+        assert site.media[3]["alt_text"] in (there, "Ours, once more")
+        site.media[3]["alt_text"] = there
+        image.alt = here
+        image.save(update_fields=["alt"])
+        told.append(
+            content_publish(account_id=alice.account.pk, content_id=content.pk, reference=f"test:{n}")
+        )
+    assert site.media[3]["alt_text"] == "Theirs"
+    assert [result["fields"]["alt_texts"] for result in told] == ["kept", "kept", "dropped"]
+
+
+def test_an_edit_before_the_second_try_of_a_first_publication_comes_in(alice, site, connected, pull):
+    content = ApprovedContentFactory(site=alice.site, title="Sent", categories=[], tags=[])
+    site.post(7, status="draft", slug=f"igny8-{content.content_key.hex}", text="", title={"raw": "Sent"})
+    again = {"account_id": alice.account.pk, "content_id": content.pk, "reference": "test:1"}
+
+    def lost(path, params):
+        if site.posts[7]["status"] == "publish":
+            site.broken["/wp-json/wp/v2/posts/7"] = (503, {})
+
+    site.before = lost
+    with pytest.raises(TargetFailed):
+        content_publish(**again)
+    site.before, site.broken = lambda path, params: None, {}
+    site.edit(7, text="Theirs.", modified="2026-07-01T10:00:00")
+    content_publish(**again)
+    assert site.posts[7]["content"]["raw"] == BLOCK.format("Theirs.")
+    pull()
+    content.refresh_from_db()
+    assert (content.html, content.title, content.status) == ("<p>Theirs.</p>", "Sent", "published")
+
+
+def test_a_crash_brings_nothing_back_that_was_taken_off(alice, site, post, monkeypatch):
+    site.edit(1, status="draft")
+    again = {"account_id": alice.account.pk, "content_id": post.pk, "reference": "test:1"}
+
+    def died(**kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("apps.publisher.services.publishing.records_fail", died)
+        content_publish(**again)
+    with pytest.raises(TargetFailed, match="took it off"):
+        content_publish(**again)
+    assert site.posts[1]["status"] == "draft"

@@ -157,3 +157,12 @@ def test_what_is_old_is_forgotten(connected, key, site, pull):
     sync_forget()
     assert not WebhookEvent.objects.exists() and not SyncRun.objects.exists()
     assert not SyncedPost.objects.exists()
+
+
+def test_a_post_that_became_a_page_is_not_gone(site, connected, key, pull, run_jobs):
+    site.post(1)
+    pull()
+    site.posts[1]["kind"] = "pages"
+    assert key.post(PATH, event(1, 1), format="json").status_code == 200
+    run_jobs()
+    assert (Content.objects.get().status, SyncedPost.objects.get().post_type) == ("published", "pages")

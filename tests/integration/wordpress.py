@@ -25,10 +25,12 @@ class FakeSite:
 
     def __init__(self):
         self.posts: dict[int, dict] = {}
+        self.media: dict[int, dict] = {}
         self.terms = {"categories": [], "tags": []}
         self.asked: list[str] = []
         self.before = lambda path, params: None
         self.broken: dict[str, tuple[int, dict]] = {}
+        self.reviews = False  # nobody but its own people may publish
 
     def post(self, pk: int, kind: str = "posts", **fields) -> dict:
         text = fields.pop("text", BLOCK.format(f"Text {pk}."))
@@ -66,6 +68,8 @@ class FakeSite:
                 return 200, [{"id": 1, "name": "Ed", "slug": "ed"}], {}
             case ["wp", "v2", ("categories" | "tags") as kind]:
                 return self._listed(self.terms[kind], params)
+            case ["wp", "v2", "media"]:
+                return self._listed(list(self.media.values()), params)
             case ["wp", "v2", ("posts" | "pages") as kind]:
                 states = params.get("status", "publish").split(",")
                 rows = [r for r in self.posts.values() if r["kind"] == kind and r["status"] in states]
@@ -92,7 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         texts = {n: {"raw": sent.pop(n)} for n in ("title", "content", "excerpt") if n in sent}
-        row = self.server.site.posts[int(urlsplit(self.path).path.rpartition("/")[2])]
+        kind, _, pk = urlsplit(self.path).path.removeprefix("/wp-json/wp/v2/").partition("/")
+        row = (self.server.site.media if kind == "media" else self.server.site.posts)[int(pk)]
+        if self.server.site.reviews and sent.get("status") == "publish":
+            sent["status"] = "pending"
         row.update(sent, **texts, modified_gmt="2026-06-01T10:00:00")
         self.send(row)
 

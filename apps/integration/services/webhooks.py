@@ -131,18 +131,28 @@ def _look(
     kind_of = dict(known.values_list("external_id", "post_type"))
     unknown = [pk for pk in ids if pk not in kind_of]
     names = TermNames(site)
-    for kind in kinds:
-        mine = [pk for pk in ids if kind_of.get(pk) == kind.rest_base]
-        asked = mine + unknown
-        if not asked:
-            continue
+    missing: dict[int, PostType] = {}
+
+    def look(kind: PostType, asked: list[int]) -> set[int]:
         run.check()
         asked_at: datetime = timezone.now()
         rows, _ = posts_read(site, kind, ids=asked)
-        there = {row["id"] for row in rows}
-        unknown = [pk for pk in unknown if pk not in there]
         _take(run, integration, kind, rows, names, asked_at, counts, f"{key}:{kind.name}")
-        if gone := [pk for pk in mine if pk not in there]:
+        return {row["id"] for row in rows}
+
+    for kind in kinds:
+        mine = [pk for pk in ids if kind_of.get(pk) == kind.rest_base]
+        if mine:
+            there = look(kind, mine)
+            missing |= {pk: kind for pk in mine if pk not in there}
+    # Plug-ins make pages of posts: what is not where it was may be elsewhere.
+    elsewhere = unknown + list(missing)
+    for kind in kinds:
+        if asked := [pk for pk in elsewhere if missing.get(pk) != kind]:
+            there = look(kind, asked)
+            elsewhere = [pk for pk in elsewhere if pk not in there]
+    for kind in kinds:
+        if gone := [pk for pk in elsewhere if missing.get(pk) == kind]:
             posts_gone(site, integration, kind, gone, counts, key=f"{key}:{kind.name}:gone")
 
 

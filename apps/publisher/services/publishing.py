@@ -20,11 +20,13 @@ from apps.core.zones import zone_of
 from apps.integration.models import SiteSettings
 from apps.integration.services.connections import integration_of
 from apps.integration.services.settings import site_settings
+from apps.integration.services.sync.agreement import taken_off_note
 from apps.publisher.models import PublishingRecord, Target
 from apps.publisher.services.calendar import times_placed
 from apps.publisher.services.pages import page_write
 from apps.publisher.services.placement import next_slot
 from apps.publisher.services.wordpress import TargetFailed, Written, post_write
+from apps.publisher.services.wordpress.errors import TakenOff
 from apps.writer.models import Content
 from apps.writer.services.workflow import content_claim
 
@@ -149,7 +151,10 @@ def _told_why(record_id: int, error: Exception) -> None:
     sentence = error.message if isinstance(error, AppError) else "An internal error; the log knows more."
     if isinstance(error, TargetFailed) and not error.permanent:
         record.filter(status__in=OPEN).update(error=sentence)
-    else:
+        return
+    with transaction.atomic():
+        if isinstance(error, TakenOff):
+            taken_off_note(*error.what)
         records_fail(records=record, error=sentence)
 
 

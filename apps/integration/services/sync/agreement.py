@@ -15,6 +15,7 @@ from apps.integration.services.sync.notices import Told, told_send
 from apps.integration.services.sync.terms import TermNames
 from apps.integration.services.sync.texts import (
     FIELDS,
+    KEY_SLUG,
     TEXTS,
     PostType,
     Remote,
@@ -24,6 +25,9 @@ from apps.integration.services.sync.texts import (
     remote_of,
 )
 from apps.writer.models import Content
+
+# WordPress saves them and the slug in one, and all else after them.
+WHOLE = ("title", "content", "excerpt")
 
 
 @dataclass(slots=True)
@@ -56,9 +60,9 @@ def post_bound(
                 "is_new": is_new,
             },
         )
-        if row.content_id is None:
-            row.content = content
-            row.save(update_fields=["content"])
+        if row.content_id is None or row.post_type != post_type:
+            row.content, row.post_type = row.content or content, post_type
+            row.save(update_fields=["content", "post_type"])
     return row
 
 
@@ -90,16 +94,19 @@ def post_decide(
     """Which of the wanted fields (`flat`) may be written over a post as it stands. `same(name, sent, stored)` says
     whether WordPress's value is what was sent."""
     found, names = Decision(), _ours_by_theirs(kind)
+    # The answer to our first update was lost, and who differs from it has changed the text since.
+    is_out = KEY_SLUG.fullmatch(stored["slug"]) is None
     for name, value in wanted.items():
         now = field_of(stored, name)
         if same(name, value, now):
             continue
         if synced.is_new:
-            found.send.append(name)
+            if not (is_out and name in WHOLE and synced.sent.get(name) == digest(value)):
+                found.send.append(name)
             continue
         ours = names.get(name, name)
         if synced.agreed_at is None:
-            if name in ("title", "content", "excerpt"):
+            if name in WHOLE:
                 found.both.append(ours)
             continue
         if not _changed_here(synced, content, name, ours, value, now):
@@ -137,11 +144,13 @@ def post_agreed(
         there = field_of(stored, name)
         if not (synced.is_new or name in sent or same(name, value, there)):
             continue
+        if synced.is_new and name in WHOLE and name not in sent and not same(name, value, there):
+            there = value  # theirs since, and for the next pass to bring in
         synced.theirs[name], synced.sent[name] = digest(there), digest(value)
         ours = names.get(name, name)
         if ours in now:
             synced.ours[ours] = now[ours]
-        if name in ("title", "content", "excerpt"):
+        if name in WHOLE:
             synced.base[name] = there
         if name == "content":
             synced.is_lossy, synced.images = False, dict(images)
@@ -151,6 +160,8 @@ def post_agreed(
     synced.is_new, synced.agreed_at = False, timezone.now()
     synced.conflict, synced.conflict_at = {}, None
     synced.remote_status, synced.url, synced.modified_gmt = remote.status, remote.url, remote.modified_gmt
+    if any(synced.theirs.get(name) != value for name, value in remote.hashes.items()):
+        synced.modified_gmt = ""  # what people changed there beside it is for the next pass to bring in
     synced.save()
 
 
@@ -181,20 +192,19 @@ def conflict_note(
             )
 
 
-def taken_off(synced: SyncedPost | None, content: Content, status: str) -> bool:
-    """Whether people took an article off the site since, so that an update must not bring it back. The article's state
-    follows."""
-    was_out = (
-        synced is not None and synced.remote_status == LIVE and content.status == Content.Status.PUBLISHED
+def taken_off(synced: SyncedPost, content: Content, status: str) -> bool:
+    """Whether people took an article off the site since, so that an update must not bring it back."""
+    was_out = synced.remote_status == LIVE and content.status == Content.Status.PUBLISHED
+    return was_out and status != LIVE
+
+
+def taken_off_note(synced_id: int, content_id: int, status: str) -> None:
+    """The article's state follows. Part of the transaction that ends the publication: else its next try would bring
+    the article back."""
+    Content.objects.filter(pk=content_id, status=Content.Status.PUBLISHED).update(
+        status=Content.Status.APPROVED, updated_at=timezone.now()
     )
-    if not was_out or status == LIVE:
-        return False
-    with transaction.atomic():
-        Content.objects.filter(pk=content.pk, status=Content.Status.PUBLISHED).update(
-            status=Content.Status.APPROVED, updated_at=timezone.now()
-        )
-        SyncedPost.objects.filter(pk=synced.pk).update(remote_status=status)
-    return True
+    SyncedPost.objects.filter(pk=synced_id).update(remote_status=status)
 
 
 def _ours_by_theirs(kind: PostType) -> dict[str, str]:

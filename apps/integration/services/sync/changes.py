@@ -131,6 +131,7 @@ def _state_take(synced: SyncedPost, content: Content, remote: Remote) -> list[st
     before = (content.status, content.site_status, content.external_url)
     was_out = synced.remote_status in ("", LIVE)
     synced.remote_status, synced.url, synced.modified_gmt = remote.status, remote.url, remote.modified_gmt
+    synced.post_type = remote.kind.rest_base  # plug-ins make pages of posts
     foreign = content.origin == Content.Origin.WORDPRESS
     if remote.status == LIVE:
         if not was_out or content.status == Content.Status.PUBLISHED:

@@ -11,7 +11,7 @@ from apps.core.errors import Conflict, Invalid, NotFound
 from apps.core.jobs import job_start
 from apps.core.models import Job
 from apps.integration.models import SyncedPost
-from apps.integration.services.sync.changes import arrive
+from apps.integration.services.sync.changes import LIVE, arrive
 from apps.integration.services.sync.compare import digests_of
 from apps.integration.services.sync.texts import TEXTS, digest, html_of, is_lossy
 from apps.writer.models import Content
@@ -68,7 +68,8 @@ def conflict_resolve(
     user_id: int | None,
 ) -> Job | None:
     """Ends a conflict as `choice` says. Theirs comes in here; ours, or the merged `texts` that become ours, goes to
-    WordPress by a job, which stops again if the post has been changed once more since it was shown here.
+    WordPress by a job, which stops again if the post has been changed once more since it was shown here; of a post that
+    was taken off the site they wait for the next publication.
 
     Returns that job. Raises NotFound, Conflict while it is being published and when `seen` is given and WordPress was
     found changed once more meanwhile, Invalid for merged texts that lack the
@@ -97,8 +98,11 @@ def conflict_resolve(
             content_claim(content)
         _seen(synced, content, conflict, theirs_taken=choice == THEIRS)
         synced.conflict, synced.conflict_at, synced.agreed_at = {}, None, timezone.now()
+        synced.modified_gmt = ""  # what changed there beside the conflict is looked at by the next pass
         synced.save()
-        if choice == THEIRS:
+        # A choice between two texts puts nothing back on a site that people took it off, unless publishing had asked.
+        is_off = synced.remote_status not in ("", LIVE) and not conflict["wanted"]
+        if choice == THEIRS or is_off:
             return None
         return job_start(
             kind="content.publish",
@@ -129,8 +133,10 @@ def _seen(synced: SyncedPost, content: Content, conflict: dict, *, theirs_taken:
                 synced.sent.pop(there, None)
                 if name not in now and there in conflict["wanted"]:
                     synced.sent[there] = conflict["wanted"][there]  # not to be sent again
-        if theirs_taken and name in now:
-            synced.ours[name] = now[name]
+            else:
+                synced.sent[there] = ""  # it goes out, be it what was once agreed on
+        if name in now:
+            synced.ours[name] = now[name] if theirs_taken else ""
     for there, name in (("title", "title"), ("content", "html"), ("excerpt", "excerpt")):
         if name in fields:
             synced.base[there] = conflict["raw"][there]

@@ -140,6 +140,7 @@ def _stands(row: SyncedPost, remote: Remote) -> bool:
     return (
         row.agreed_at is not None
         and row.conflict_at is None
+        and row.post_type == remote.kind.rest_base
         and (row.remote_status, row.url, row.modified_gmt) == (remote.status, remote.url, remote.modified_gmt)
         and all(row.theirs.get(name) == value for name, value in remote.hashes.items())
     )

@@ -12,9 +12,9 @@ from apps.integration.services.sync.agreement import (
     post_decide,
     taken_off,
 )
-from apps.integration.services.sync.texts import KEY_SLUG, PostType
+from apps.integration.services.sync.texts import KEY_SLUG, PostType, digest
 from apps.publisher.models import WordPressPost
-from apps.publisher.services.wordpress.errors import EditedOnBothSides, TargetFailed
+from apps.publisher.services.wordpress.errors import EditedOnBothSides, TakenOff
 from apps.publisher.services.wordpress.fields import Wanted, same_value
 
 
@@ -22,8 +22,7 @@ def post_bring(
     site: WordPress, integration: SiteIntegration, post: WordPressPost, wanted: Wanted, kind: PostType
 ) -> tuple[SyncedPost, dict, list[str]]:
     """Brings the post to what is wanted. Returns what is known of it, how it stands afterwards, and the fields that
-    were sent. What stands so already is not touched. Raises WordPressError, EditedOnBothSides, and TargetFailed for one
-    that was taken off the site."""
+    were sent. What stands so already is not touched. Raises WordPressError, EditedOnBothSides, and TakenOff."""
     stored, fields = site.get(post.path, context="edit"), flat(wanted.fields)
     synced = post_bound(
         integration=integration,
@@ -33,10 +32,7 @@ def post_bring(
         is_new=KEY_SLUG.fullmatch(stored["slug"]) is not None,
     )
     if taken_off(synced, post.content, stored["status"]):
-        raise TargetFailed(
-            f"In WordPress the article is “{stored['status']}” now: somebody took it off the site. Publish it once "
-            "more to put it out again."
-        )
+        raise TakenOff(synced.pk, post.content.pk, stored["status"])
     decision = post_decide(synced, post.content, fields, stored, same_value, kind)
     if decision.both:
         conflict_note(site, synced, post.content, decision, wanted=fields, stored=stored, kind=kind)
@@ -44,6 +40,9 @@ def post_bring(
     if not decision.send and stored["status"] == wanted.fields["status"]:
         return synced, stored, []
     chosen = _chosen(wanted, decision)
+    if synced.is_new:
+        synced.sent = {name: digest(fields[name]) for name in decision.send}
+        SyncedPost.objects.filter(pk=synced.pk, is_new=True).update(sent=synced.sent)
     try:
         site.post(post.path, chosen.fields)
     except WordPressError as error:

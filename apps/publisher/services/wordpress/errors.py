@@ -37,6 +37,17 @@ class TargetFailed(AppError):
         )
 
 
+class TakenOff(TargetFailed):
+    """People took an article off the site."""
+
+    def __init__(self, synced_id: int, content_id: int, status: str):
+        super().__init__(
+            f"In WordPress the article is “{status}” now: somebody took it off the site. Publish it once more to put "
+            "it out again."
+        )
+        self.what = (synced_id, content_id, status)
+
+
 class EditedOnBothSides(Conflict):
     """People changed an article in WordPress and here, to different things: nothing is overwritten until they
     choose."""

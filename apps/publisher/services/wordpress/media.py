@@ -46,6 +46,7 @@ def media_put(
                     "account_id": integration.account_id,
                     "external_id": found["id"],
                     "url": found["source_url"],
+                    "alt": "",
                 },
             )
             known[medium.sha256], alive[medium.external_id] = medium, found
@@ -134,12 +135,21 @@ def _by_slug(site: WordPress, slug: str) -> list[dict]:
     return sorted(found, key=lambda medium: medium["id"])
 
 
-def _told_alt(site: WordPress, images: list[Image], put: dict, alive: dict[int, dict]) -> set[int]:
-    for image in images:
-        if image.pk in put:
-            medium = alive[put[image.pk].external_id]
-            if medium["alt_text"] != image.alt:
-                alive[medium["id"]] = site.post(f"/wp/v2/media/{medium['id']}", {"alt_text": image.alt})
+def _told_alt(
+    site: WordPress, images: list[Image], put: dict[int, WordPressMedium], alive: dict[int, dict]
+) -> set[int]:
+    """Brings alt texts to what they are here, but for those that people changed in the library."""
+    for image in (i for i in images if i.pk in put):
+        row = put[image.pk]
+        there = alive[row.external_id]["alt_text"]
+        if there != image.alt and there == row.alt:
+            alive[row.external_id] = site.post(f"/wp/v2/media/{row.external_id}", {"alt_text": image.alt})
+            there = alive[row.external_id]["alt_text"]
+        elif there != image.alt:
+            continue
+        if row.alt != there:
+            row.alt = there
+            row.save(update_fields=["alt"])
     # Two images of the same bytes are one medium, which has one alt text.
     return {
         image.pk

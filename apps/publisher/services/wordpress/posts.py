@@ -22,8 +22,9 @@ from django.utils import timezone
 
 from apps.core.locks import named_lock
 from apps.integration.clients.wordpress import WordPress, WordPressError
-from apps.integration.models import SiteIntegration
+from apps.integration.models import SiteIntegration, SiteStructure
 from apps.integration.services.connections import integration_of, wordpress_of
+from apps.integration.services.structure import post_types_of
 from apps.integration.services.sync.agreement import flat, post_agreed, post_of
 from apps.publisher.models import PublishingRecord, WordPressPost
 from apps.publisher.services.illustrated import html_illustrated
@@ -80,7 +81,20 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
             synced, stored, sent = post_bring(site, integration, post, wanted, kind.as_synced)
     except WordPressError as error:
         raise TargetFailed.of(error) from error
+    agreed = partial(
+        post_agreed,
+        synced.pk,
+        content,
+        wanted=flat(wanted.fields),
+        sent=sent,
+        stored=stored,
+        same=same_value,
+        kind=kind.as_synced,
+        images={m.url: [pk, m.external_id] for pk, m in media.items() if m.url in wanted.fields["content"]},
+    )
     if stored["status"] != "publish":
+        with transaction.atomic():
+            agreed()  # who reviews it there may edit it: that is theirs from now on
         raise TargetFailed(
             f"WordPress has the article, but keeps it as “{stored['status']}”: publish it there, or give "
             f"the user {integration.username} the right to publish."
@@ -91,19 +105,7 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
         url=stored["link"],
         published_at=published_at,
         fields=told(content, wanted, stored),
-        agreed=partial(
-            post_agreed,
-            synced.pk,
-            content,
-            wanted=flat(wanted.fields),
-            sent=sent,
-            stored=stored,
-            same=same_value,
-            kind=kind.as_synced,
-            images={
-                m.url: [pk, m.external_id] for pk, m in media.items() if m.url in wanted.fields["content"]
-            },
-        ),
+        agreed=agreed,
     )
 
 
@@ -174,8 +176,9 @@ def _post(
     """The row of the article's post, which is there, and the answer to making it, if that was lost."""
     rows = WordPressPost.objects.filter(content=content)
     row = rows.filter(place=integration.place).first()
-    stands = row and _read(site, row)
+    stands = row and _stands(site, integration, row)
     if stands:
+        row.save(update_fields=["post_type"])
         if stands["status"] == "trash":
             raise _in_trash(site)
         row.content = content
@@ -238,7 +241,7 @@ def _theirs(site: WordPress, integration: SiteIntegration, content: Content) -> 
     if synced is None:
         return None
     row = WordPressPost(content=content, post_type=synced.post_type, external_id=synced.external_id)
-    if stands := _read(site, row):
+    if stands := _stands(site, integration, row):
         if stands["status"] == "trash":
             raise _in_trash(site)
         return row
@@ -246,8 +249,25 @@ def _theirs(site: WordPress, integration: SiteIntegration, content: Content) -> 
     return None
 
 
+def _stands(site: WordPress, integration: SiteIntegration, row: WordPressPost) -> dict | None:
+    """The post of a row, whose `post_type` follows when a plug-in made a page of it; None when it is deleted."""
+    if found := _read(site, row):
+        return found
+    structure, was = SiteStructure.objects.filter(integration=integration).first(), row.post_type
+    for kind in post_types_of(structure, integration) if structure else ():
+        if not found and kind.rest_base != was and kind.namespace == "wp/v2":
+            row.post_type = kind.rest_base
+            try:
+                found = _read(site, row)
+            except WordPressError as error:
+                if error.status != 404:  # a type that knows no such numbers
+                    raise
+    row.post_type = row.post_type if found else was
+    return found
+
+
 def _read(site: WordPress, row: WordPressPost) -> dict | None:
-    """The post of a row; None when it was deleted for good."""
+    """The post of a row; None when there is none of its type."""
     try:
         return site.get(row.path, context="edit", _fields="id,status,slug,title")
     except WordPressError as error:
