@@ -51,7 +51,6 @@ ARTICLE = {
 def claim(variant: str, run_id: int) -> list[int]:
     """The ids that one claim of a variant gives."""
     from django.db import connection
-    from django.utils import timezone
 
     from apps.automation.services.engine import CLAIM
     from apps.intelligence.services.leases import products_claim
@@ -61,7 +60,7 @@ def claim(variant: str, run_id: int) -> list[int]:
         return products_claim(worker="bench", limit=n)
     statement = CLAIM if variant != "lock" else CLAIM.replace(" SKIP LOCKED", "")
     with connection.cursor() as cursor:
-        cursor.execute(statement, [uuid.uuid4(), timezone.now(), run_id, 4, n])
+        cursor.execute(statement, [uuid.uuid4(), run_id, 4, n])
         return [row[0] for row in cursor.fetchall()]
 
 
