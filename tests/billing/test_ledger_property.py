@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.billing.models import CreditBalance, CreditEntry, CreditHold, CreditLot, CreditUsage
@@ -30,6 +30,7 @@ from apps.billing.services.ledger import (
     credits_settle,
     sweep_holds,
 )
+from apps.billing.services.lots import balance_lock
 from apps.billing.services.refunds import credits_refund
 from apps.core.errors import Conflict, NotFound
 from tests.billing.threads import at_once
@@ -39,6 +40,7 @@ from tests.factories.billing import account_with
 OPERATIONS = int(os.environ.get("OPERATIONS", "1000"))
 ACCOUNTS = 25  # one after the other: the check of each step reads all that the account has
 THREADS = 8
+NAMES = 12  # references that the threads share: few, so that they meet
 KINDS = {
     "reserve": 26,
     "settle": 18,
@@ -101,7 +103,7 @@ class Worker:
         return self.done
 
     def name(self) -> dict:
-        return {"account_id": self.account_id, "reference": f"job:{self.rng.randrange(40)}"}
+        return {"account_id": self.account_id, "reference": f"job:{self.rng.randrange(NAMES)}"}
 
     def reserve(self, own: str) -> None:
         name, ttl = self.name(), timedelta(seconds=self.rng.choice([-1, 0.2, 60]))
@@ -161,9 +163,8 @@ def test_ten_thousand_operations_of_eight_threads(seed):
         done += operate(seed + n)
     assert sum(done[kind] for kind in KINDS) == OPERATIONS
     # Each was really done, and not only refused; how often depends on who comes first.
-    often = OPERATIONS // 200
-    assert all(done[f"{kind} done"] > often for kind in KINDS), done
-    assert CreditEntry.objects.filter(kind="expire").count() > often
+    assert all(done[f"{kind} done"] for kind in KINDS), done
+    assert CreditEntry.objects.filter(kind="expire").exists()
 
 
 def operate(seed: int) -> Counter:
@@ -174,18 +175,24 @@ def operate(seed: int) -> Counter:
     wrong = [r for r in results if isinstance(r, Exception)]
     assert not wrong, wrong
 
-    # At rest: each entry follows on the one before it, abandoned holds go back, and the lots hold the balance.
+    # At rest: each entry follows on the one before it, abandoned holds go back, what has ended is written off, and
+    # the lots hold the balance.
+    soon = timezone.now() + timedelta(seconds=1)
     CreditHold.objects.filter(state="held").update(expires_at=timezone.now() - timedelta(seconds=1))
     while sweep_holds():
         pass
+    with transaction.atomic():
+        balance_lock(account_id=account.pk, now=soon)
+    lots = CreditLot.objects.filter(account=account)
+    assert not lots.filter(expires_at__lt=soon, remaining__gt=0).exists()
     check(account.pk)
     assert not CreditHold.objects.filter(state="held").exists()
+    credits_grant(account_id=account.pk, amount=1, kind="adjustment", reference="share out what was spent")
     amounts = (
         CreditEntry.objects.filter(account=account).order_by("pk").values_list("amount", "balance_after")
     )
     running = itertools.accumulate(amount for amount, _ in amounts)
     assert [(total, total >= 0) for total in running] == [(after, True) for _, after in amounts]
-    credits_grant(account_id=account.pk, amount=1, kind="adjustment", reference="share out what was spent")
     balance = CreditBalance.objects.get(account=account).balance
-    assert sum(CreditLot.objects.filter(account=account).values_list("remaining", flat=True)) == balance
+    assert sum(lots.values_list("remaining", flat=True)) == balance
     return sum(results, Counter())
