@@ -167,7 +167,7 @@ def _look(
     known = SyncedPost.objects.filter(integration=integration, external_id__in=ids)
     kind_of = dict(known.values_list("external_id", "post_type"))
     unknown = [pk for pk in ids if pk not in kind_of]
-    names = TermNames(site)
+    names = TermNames(site, integration.site_id)
     missing: dict[int, PostType] = {}
 
     def look(kind: PostType, asked: list[int]) -> set[int]:

@@ -19,6 +19,7 @@ _EVERYWHERE_TERMS = {"posts": ("categories", "tags"), "pages": ()}
 class Taxonomy:
     """`rest_base` is also the post's field that holds the ids of its terms."""
 
+    name: str
     rest_base: str
     is_tree: bool
 
@@ -92,7 +93,7 @@ def _is(user: dict, name: str) -> bool:
 def _taxonomies(site: WordPress, integration: SiteIntegration, rest_base: str) -> dict[str, Taxonomy]:
     chosen = integration.taxonomies
     if rest_base in _EVERYWHERE_TERMS and not chosen:
-        return {name: Taxonomy(name, name == "categories") for name in _EVERYWHERE_TERMS[rest_base]}
+        return {name: Taxonomy(name, name, name == "categories") for name in _EVERYWHERE_TERMS[rest_base]}
     types = site.get("/wp/v2/types")
     type_ = next((t for t in types.values() if t.get("rest_base") == rest_base), {"taxonomies": []})
     described = site.get("/wp/v2/taxonomies")
@@ -105,5 +106,5 @@ def _taxonomies(site: WordPress, integration: SiteIntegration, rest_base: str) -
         name = chosen[ours] if chosen.get(ours) in of_type else next(iter(same), None)
         if name:
             taxonomy = of_type[name]
-            found[ours] = Taxonomy(taxonomy["rest_base"], bool(taxonomy.get("hierarchical")))
+            found[ours] = Taxonomy(name, taxonomy["rest_base"], bool(taxonomy.get("hierarchical")))
     return found

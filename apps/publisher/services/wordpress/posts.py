@@ -140,7 +140,10 @@ def _wanted(
 ) -> Wanted:
     body = html_illustrated(html_clean(content.html), images, {pk: m.url for pk, m in media.items()})
     featured = next((pk for pk, i in images.items() if i.kind == Image.Kind.FEATURED and pk in media), None)
-    terms = {name: terms_put(site, at, getattr(content, name)) for name, at in kind.taxonomies.items()}
+    terms = {
+        name: terms_put(site, at, getattr(content, name), site_id=content.site_id)
+        for name, at in kind.taxonomies.items()
+    }
     fields = {
         "title": as_text(content.title),
         "content": html_blocks(body, {m.url: m.external_id for m in media.values()}),
