@@ -87,8 +87,10 @@ def post_types_of(structure: SiteStructure, integration: SiteIntegration) -> lis
 
 
 def places_of(site: WordPress, kind: PostType) -> set[str]:
-    """The fields of an article that posts of this type have a place for now. Raises WordPressError."""
-    known = site.request("OPTIONS", kind.path).get("schema", {}).get("properties", {})
+    """The fields of an article that posts of this type have a place for now; none where the site does not tell. Raises
+    WordPressError for what goes later."""
+    answer = _allowed(lambda: site.request("OPTIONS", kind.path)) or {}
+    known = answer.get("schema", {}).get("properties", {})
     meta = known.get("meta", {}).get("properties", {})
     found = {"title", "html", "slug", *kind.terms}
     found |= {name for name, keys in SEO_KEYS.items() if any(key in meta for key in keys)}
