@@ -120,6 +120,9 @@ def test_patch(api, source):
         and answer.json()["config"] == {"delay": 1}
     )
     assert api.patch(f"/internal/sources/{source.pk}", {"strategy": "wide"}).status_code == 422
+    deep = b'{"config": {"a": ' + b"[" * 500 + b"]" * 500 + b"}}"
+    answer = api.patch(f"/internal/sources/{source.pk}", deep, content_type="application/json")
+    assert answer.status_code == 422 and "nested" in answer.json()["detail"][0]["msg"]
     assert api.patch("/internal/sources/424242", {"priority": 7}).status_code == 404
 
 
@@ -175,6 +178,9 @@ def test_toggle_by_body_and_by_query(api, source):
     }  # fmt: skip
     assert api.post(path, {"is_active": "perhaps"}).status_code == 422
     assert api.post(path, {}).status_code == 422
+    for body in (b"5", b"null", b"[1]"):
+        answer = api.post(f"{path}?is_active=false", body, content_type="application/json")
+        assert answer.status_code == 200 and answer.json()["is_active"] is False
     assert api.post("/internal/sources/424242/toggle", {"is_active": True}).status_code == 404
 
 

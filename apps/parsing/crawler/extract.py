@@ -74,13 +74,13 @@ def _item(node: dict, url: str) -> dict | None:
         return None
     offer = _offer(node)
     specification = offer.get("priceSpecification")
-    price = next((p for k in ("price", "lowPrice", "highPrice") if (p := _first(offer.get(k), "@value"))), "")
+    price = next((p for k in ("price", "lowPrice", "highPrice") if (p := _price(offer.get(k)))), "")
     address = _first(node.get("url"), "@id", "url") or _first(offer.get("url"), "@id", "url")
     return {
         "title": title,
         "product_url": urljoin(url, address) if address else "",
         "description": _first(node.get("description"), "@value") or None,
-        "price": price or _first(specification, "price") or None,
+        "price": price or _price(specification) or None,
         "currency": _first(offer.get("priceCurrency")) or _first(specification, "priceCurrency") or None,
         "image_url": _image(node.get("image"), url),
         "merchant": _first(offer.get("seller"), "name") or None,
@@ -91,6 +91,15 @@ def _item(node: dict, url: str) -> dict | None:
             if (text := _first(node.get(key) or offer.get(key), "name", "@id"))
         },
     }
+
+
+def _price(value: Any) -> str:
+    """A price as the page writes it; of a number, whose point is one, no more than cents."""
+    if isinstance(value, list):
+        return next((price for v in value if (price := _price(v))), "")
+    if isinstance(value, dict):
+        return _price(value.get("@value") or value.get("price"))
+    return f"{value:.2f}" if isinstance(value, float) else _first(value)
 
 
 def _offer(node: dict) -> dict:

@@ -91,7 +91,11 @@ class ConfigField(serializers.DictField):
 
     def to_internal_value(self, data):
         data = super().to_internal_value(data)
-        if len(orjson.dumps(data)) > CONFIG_BYTES:
+        try:
+            size = len(orjson.dumps(data))
+        except orjson.JSONEncodeError:
+            raise serializers.ValidationError("It is nested too deeply.") from None
+        if size > CONFIG_BYTES:
             raise serializers.ValidationError("It may hold at most 64 KiB.")
         return data
 

@@ -126,7 +126,8 @@ class ToggleView(InternalView):
     @extend_schema(parameters=[s.ToggleParams], request=s.ToggleSerializer, responses=s.SourceStateSerializer)
     def post(self, request, source_id: int):
         """Switches the schedule on or off. `is_active` stands in the body, or in the query."""
-        in_query = "is_active" in request.query_params and "is_active" not in (request.data or {})
+        in_body = isinstance(request.data, dict) and "is_active" in request.data
+        in_query = "is_active" in request.query_params and not in_body
         asked = self.params(s.ToggleSerializer) if in_query else self.body(s.ToggleSerializer)
         return _state(sources.source_toggle(source_id=source_id, is_active=asked["is_active"]))
 
