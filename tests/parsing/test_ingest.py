@@ -114,7 +114,8 @@ def test_digits_of_another_script_and_numbers_without_end(api, source):
     raw = b'{"source_id":%d,"items":[%s]}' % (
         source.pk,
         b",".join(
-            b'{"title":"%d","product_url":"https://shop.example.com/p/%d","site_key":"shop",%s}' % (n, n, more)
+            b'{"title":"%d","product_url":"https://shop.example.com/p/%d","site_key":"shop",%s}'
+            % (n, n, more)
             for n, more in enumerate(
                 ['"price":"١٢٣"'.encode(), b'"raw_data":{"a":1' + b"0" * 5000 + b"}", b'"price":"5"']
             )

@@ -9,6 +9,8 @@ from apps.accounts.models import TelegramSubscriber
 from apps.accounts.services.telegram import subscriber_topic
 from apps.notifications.models import TelegramMessage
 from apps.parsing.models import Product, Source, SourceRun
+from apps.parsing.services.workers import spiders_sync
+from tests.billing.threads import at_once
 from tests.parsing.conftest import ingest, item
 
 FIELDS = {
@@ -233,6 +235,15 @@ def test_sync_spiders_tells_of_new_ones_once(api, messages):
     assert again.json()["new_spiders"] == ["other"]
     assert [m.text[-15:] for m in messages.order_by("pk")] == ["generic, mrgeek", "w spiders: other"[-15:]]
     assert api.post("/internal/sources/sync-spiders", {"available_spiders": "generic"}).status_code == 422
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_start_together_announce_a_spider_once(settings):
+    settings.TELEGRAM_BOT_TOKEN = "1:test"
+    TelegramSubscriber.objects.create(chat_id=77, subscriptions=["spiders"])
+    told = at_once(4, lambda n: spiders_sync(names=["generic", "mrgeek"]))
+    assert sorted(told) == [[], [], [], ["generic", "mrgeek"]]
+    assert TelegramMessage.objects.count() == 1
 
 
 def test_a_broken_source_is_told(api, source, messages):

@@ -115,6 +115,7 @@ class Worker:
                 "capacity": self.options.capacity,
                 "ram_usage_pct": psutil.virtual_memory().percent,
                 "spiders": self.spiders,
+                "run_ids": [crawl.task["run_id"] for crawl in self.crawls],
             }
             self.api.post("workers/heartbeat", beat, patience=0)
         except (ApiRefused, ApiUnavailable) as error:

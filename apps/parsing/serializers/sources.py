@@ -214,11 +214,9 @@ class RunIdField(serializers.IntegerField):
 
 
 class ReportStatusSerializer(serializers.Serializer):
-    """running takes the crawl (409: drop the task), waiting ends it, queued hands it back."""
+    """running takes the crawl (409: drop the task), waiting ends it, queued hands it back, error: it failed."""
 
-    status = serializers.ChoiceField(
-        [s for s in Source.Status.values if s not in ("discovered", "error", "broken")] + ["completed"]
-    )
+    status = serializers.ChoiceField([s for s in Source.Status.values if s != "discovered"] + ["completed"])
     run_id = RunIdField()
     worker = WorkerField()
 
