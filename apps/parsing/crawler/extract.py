@@ -78,7 +78,7 @@ def _item(node: dict, url: str) -> dict | None:
     address = _first(node.get("url"), "@id", "url") or _first(offer.get("url"), "@id", "url")
     return {
         "title": title,
-        "product_url": urljoin(url, address) if address else "",
+        "product_url": _joined(url, address) if address else "",
         "description": _first(node.get("description"), "@value") or None,
         "price": price or _price(specification) or None,
         "currency": _first(offer.get("priceCurrency")) or _first(specification, "priceCurrency") or None,
@@ -118,7 +118,17 @@ def _offer(node: dict) -> dict:
 
 def _image(value: Any, url: str) -> str | None:
     found = _first(value, "contentUrl", "url", "@id")
-    return urljoin(url, found) if found else None
+    return (_joined(url, found) or None) if found else None
+
+
+def _joined(url: str, address: str) -> str:
+    """An address of a page, whole; "" for what is none, which costs no product."""
+    try:
+        joined = urljoin(url, address)
+        urlsplit(joined).port  # noqa: B018  parsed by being asked for
+    except ValueError:
+        return ""
+    return joined
 
 
 def _category(value: Any) -> str:
@@ -149,7 +159,7 @@ def _open_graph(nodes: list, url: str) -> dict | None:
             currency = next((_first(v) for k, v in node.items() if str(k).endswith("price:currency")), "")
             return {
                 "title": title,
-                "product_url": urljoin(url, _first(node.get("og:url")) or url),
+                "product_url": _joined(url, _first(node.get("og:url"))) or url,
                 "description": _first(node.get("og:description")) or None,
                 "price": amount or None,
                 "currency": currency or None,
@@ -170,7 +180,7 @@ def _completed(found: list[dict], page: Selector, url: str, crumb: str) -> list[
     site = page.css('meta[property="og:site_name"]::attr(content)').get("").strip() or urlsplit(url).hostname
     if len(found) == 1:
         canonical = page.css('link[rel="canonical"]::attr(href)').get("").strip()
-        canonical = urljoin(url, canonical) if canonical else ""
+        canonical = _joined(url, canonical) if canonical else ""
         same = urlsplit(canonical).hostname == urlsplit(url).hostname
         found[0]["product_url"] = canonical if same else found[0]["product_url"] or url
     for item in found:
