@@ -105,7 +105,9 @@ def kind_of(site: WordPress, integration: SiteIntegration, rest_base: str) -> Ki
 
 def author_of(site: WordPress, name: str) -> int | None:
     """The id of a user of the site, by login, slug, e-mail, name or id; None when there is none, or when we may not
-    write in his name."""
+    write in his name, or when none is named."""
+    if not name:
+        return None
     me = site.get("/wp/v2/users/me", context="edit")
     if not me.get("capabilities", {}).get("edit_others_posts"):
         return me["id"] if _is(me, name) else None

@@ -168,7 +168,7 @@ def _wanted(
         featured=featured,
         alt_kept=alt_kept,
         terms_at={name: at.rest_base for name, at in kind.taxonomies.items()},
-        author=_author(site, integration) if "author" in kind.fields else None,
+        author=author_of(site, integration.author) if "author" in kind.fields else None,
         has_author=bool(integration.author),
     )
 
@@ -226,10 +226,6 @@ def _post(
         raise _in_trash(site)
     row.content = content
     return row, lost
-
-
-def _author(site: WordPress, integration: SiteIntegration) -> int | None:
-    return author_of(site, integration.author) if integration.author else None
 
 
 def _in_trash(site: WordPress) -> TargetFailed:
@@ -291,7 +287,7 @@ def _draft(
 ) -> WordPressError | None:
     """Makes the empty draft. Returns why no good answer came, when it may be there all the same, or come yet."""
     draft = {"status": "draft", "title": as_text(content.title), **key_fields(integration, content)}
-    if author := _author(site, integration):
+    if author := author_of(site, integration.author):
         draft["author"] = author  # once: whose it is afterwards is the site's to say
     try:
         site.post(f"/wp/v2/{kind}", draft, once=True)
