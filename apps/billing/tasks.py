@@ -35,6 +35,11 @@ def tidy_payments() -> None:
     by_stripe.payments_tidy()
 
 
+@shared_task(name="apps.billing.tasks.forget_events", queue=Queue.DEFAULT, acks_late=True, time_limit=600)
+def forget_events() -> None:
+    by_stripe.events_forget()
+
+
 def run_stripe_event(run: JobRun) -> None:
     by_stripe.event_handle(event_id=run.payload["event_id"], payment_id=run.payload["payment_id"])
 

@@ -17,6 +17,7 @@ from apps.billing.services.invoices import invoice_void
 from apps.billing.services.ledger import credits_balance
 from apps.billing.services.methods import method_add, method_default
 from apps.billing.services.stripe import payment_refund, payments_tidy
+from apps.billing.tasks import forget_events
 from apps.core.models import Job
 from apps.notifications.models import Notification
 from tests.billing.local_stripe import signed
@@ -150,6 +151,27 @@ def test_events_of_nobody_here_are_kept_and_start_nothing(stripe, anonymous):
         event = {"id": f"evt_{n}", "type": "charge.updated", "data": {"object": thing}}
         assert deliver(anonymous, event).status_code == 200
     assert StripeEvent.objects.count() == 4 and not Job.objects.exists()
+
+
+def test_handled_events_are_forgotten_and_a_late_replay_changes_nothing(payer, stripe, anonymous, run_jobs):
+    before = balance(payer)
+    bought = buy(payer, CreditPackageFactory())
+    stripe.confirm(bought["client_secret"])
+    [event] = [e for e in stripe.events() if e["type"] == "payment_intent.succeeded"]
+    nobodys = {"id": "evt_nobodys", "type": "charge.updated", "data": {"object": {}}}
+    for told in (event, nobodys, {**event, "id": "evt_new"}):
+        deliver(anonymous, told)
+    run_jobs()
+    deliver(anonymous, {**event, "id": "evt_waits"})
+    old = timezone.now() - timedelta(days=91)
+    StripeEvent.objects.exclude(pk="evt_new").update(received_at=old)
+    forget_events()
+    forget_events()
+    assert set(StripeEvent.objects.values_list("pk", flat=True)) == {"evt_new", "evt_waits"}
+    Job.objects.all().delete()  # they are kept as long
+    deliver(anonymous, event)
+    run_jobs()
+    assert StripeEvent.objects.get(pk=event["id"]).handled_at and balance(payer) == before + 5000
 
 
 def test_an_event_that_comes_before_our_request_was_answered(payer, stripe, anonymous, run_jobs):

@@ -124,6 +124,7 @@ class StripeEvent(models.Model):
 
     class Meta:
         ordering = ["-received_at"]
+        indexes = [models.Index(fields=["received_at"], name="stripe_event_received")]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.accounts.models import Account, User
@@ -156,6 +157,17 @@ def event_handle(*, event_id: str, payment_id: int) -> None:
             raise
         payment_apply(payment=payment, intent=intent)
     StripeEvent.objects.filter(pk=event_id).update(handled_at=timezone.now())
+
+
+def events_forget() -> int:
+    """Deletes events that were handled, or were of nobody here, STRIPE_EVENT_DAYS after they came. Returns how many.
+
+    Stripe sends an event again for three days, and when told to for thirty. One that comes later still is stored and
+    handled anew, which changes nothing: it only makes us ask.
+    """
+    before = timezone.now() - timedelta(days=settings.STRIPE_EVENT_DAYS)
+    done = Q(account=None) | Q(handled_at__isnull=False)
+    return StripeEvent.objects.filter(done, received_at__lt=before).delete()[0]
 
 
 def payments_tidy(*, limit: int = 100) -> int:
