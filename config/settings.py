@@ -328,6 +328,7 @@ SPECTACULAR_SETTINGS = {
         "InvoiceKind": "apps.billing.models.Invoice.Kind",
         "InvoiceLineKind": "apps.billing.models.InvoiceLine.Kind",
         "PaymentStatus": "apps.billing.models.Payment.Status",
+        "DisputeState": "apps.billing.models.Payment.DisputeState",
         "PaymentBy": "apps.billing.models.Payment.Method",
         "PaymentMethodKind": "apps.billing.models.PaymentMethod.Kind",
     },

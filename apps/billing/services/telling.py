@@ -1,7 +1,12 @@
-"""What is told of money: to the owners, who alone see invoices and payments."""
+"""What is told of money: to the owners, who alone see invoices and payments, and to the platform's people."""
 
-from apps.accounts.models import User
+import logging
+
+from apps.accounts.models import Account, User
 from apps.notifications.services import notify
+from apps.notifications.services.telegram import telegram_notify
+
+log = logging.getLogger(__name__)
 
 
 def owners_tell(*, account_id: int, title: str, message: str, severity: str, **fields) -> None:
@@ -17,3 +22,10 @@ def owners_tell(*, account_id: int, title: str, message: str, severity: str, **f
             message=message,
             **fields,
         )
+
+
+def staff_tell(*, notice: str, account_id: int, key: str, **values) -> None:
+    """Tells who of the platform's people wants to hear of money, once a `key`. Part of the caller's transaction."""
+    log.warning("%s of account %s: %s", notice, account_id, values)
+    account = f"{Account.objects.get(pk=account_id).name} ({account_id})"
+    telegram_notify(notice=notice, values={"account": account, **values}, key=key)
