@@ -347,6 +347,7 @@ INVOICE_PREFIX = env.str("INVOICE_PREFIX", "INV")
 CREDIT_NOTE_PREFIX = env.str("CREDIT_NOTE_PREFIX", "CN")
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", 14)
 PAYMENT_GRACE_DAYS = env.int("PAYMENT_GRACE_DAYS", 7)
+STAFF_EMAIL = env.str("STAFF_EMAIL", "")
 STRIPE_EVENT_DAYS = env.int("STRIPE_EVENT_DAYS", 90)
 
 # --- Jobs ---------------------------------------------------------------------------------------------------------

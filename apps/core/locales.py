@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency
 
 from apps.core.zones import zone_of
@@ -20,6 +20,10 @@ def locale_of(name: str) -> Locale:
 
 def day_text(moment: datetime, *, timezone: str, locale: str) -> str:
     return format_date(moment.astimezone(zone_of(timezone)), "long", locale=locale_of(locale))
+
+
+def moment_text(moment: datetime, *, timezone: str, locale: str) -> str:
+    return format_datetime(moment, "d MMMM y, HH:mm ZZZZ", tzinfo=zone_of(timezone), locale=locale_of(locale))
 
 
 def money_text(amount: Decimal, currency: str, *, locale: str) -> str:

@@ -139,7 +139,7 @@ def plan_refund(*, invoice: Invoice, share: Fraction, whole: bool) -> str:
     if line.period_end and line.period_end > invoice.paid_at:
         end, worth = line.period_end, line.period_end - start
     elif current.anchor == invoice.paid_at:
-        end = current.paid_until
+        end = min(current.paid_until, start + relativedelta(months=1))
         worth = paid_time(line.amount, line.plan, start) - start
     else:
         return ""
