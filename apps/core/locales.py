@@ -23,7 +23,8 @@ def day_text(moment: datetime, *, timezone: str, locale: str) -> str:
 
 
 def moment_text(moment: datetime, *, timezone: str, locale: str) -> str:
-    return format_datetime(moment, "d MMMM y, HH:mm ZZZZ", tzinfo=zone_of(timezone), locale=locale_of(locale))
+    time = format_datetime(moment, "HH:mm ZZZZ", tzinfo=zone_of(timezone), locale=locale_of(locale))
+    return f"{day_text(moment, timezone=timezone, locale=locale)}, {time}"
 
 
 def money_text(amount: Decimal, currency: str, *, locale: str) -> str:
