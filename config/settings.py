@@ -162,6 +162,8 @@ SIMPLE_JWT = {
 }
 
 # --- Security -----------------------------------------------------------------------------------------------------
+# Said once: else Django works it out of each request.
+FORCE_SCRIPT_NAME = env.str("SCRIPT_NAME", "")
 # Secure unless the product is served on plain http, as the embedded run on loopback is.
 HTTPS = env.bool("HTTPS", PUBLIC_URL.startswith("https://"))
 SECURE_SSL_REDIRECT = HTTPS
