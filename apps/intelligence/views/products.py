@@ -14,6 +14,9 @@ MOST = 1000
 
 
 class ScoringTasksView(InternalView):
+    dashboard_area = "scoring"
+    hands_out = True  # who asks takes products from the workers: it is no mere reading
+
     @extend_schema(
         parameters=[serializers.ScoringTasksSerializer],
         responses=serializers.ScoringTaskSerializer(many=True),
