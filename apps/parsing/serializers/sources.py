@@ -243,11 +243,26 @@ class ReportLogsSerializer(serializers.Serializer):
     run_id = RunIdField()
 
 
+class TaskSerializer(serializers.Serializer):
+    """The queue's message."""
+
+    source_id = serializers.IntegerField()
+    url = serializers.CharField()
+    site_key = serializers.CharField()
+    type = serializers.ChoiceField(Source.Type.choices)
+    strategy = serializers.ChoiceField(Source.Strategy.choices)
+    config = serializers.DictField()
+    run_id = serializers.IntegerField()
+
+
 class SourceStateSerializer(serializers.Serializer):
     status = serializers.CharField(help_text="ok")
     source_status = serializers.CharField()
     is_active = serializers.BooleanField()
-    run_id = serializers.IntegerField(required=False)
+    run_id = serializers.IntegerField(required=False, help_text="To `running`: the crawl that was taken.")
+    task = TaskSerializer(
+        required=False, help_text="To `running`: what is to be crawled by now. The message may be older."
+    )
 
 
 class DoneSerializer(serializers.Serializer):

@@ -146,7 +146,7 @@ class ReportStatusView(InternalView):
         match asked["status"]:
             case "running":
                 run = runs.run_claim(**named)
-                return _state(run.source, run_id=run.pk)
+                return _state(run.source, run_id=run.pk, task=runs.message_of(run))
             case "queued":
                 return _state(runs.run_hand_back(**named))
             case "error" | "broken" as status:
