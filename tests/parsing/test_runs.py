@@ -95,9 +95,6 @@ def test_a_crawl_belongs_to_one_worker(api, source, tasks):
     assert report(api, source, "running", run_id=run_id, worker="b:2").status_code == 409
     assert report(api, source, "nonsense").status_code == 422
     assert report(api, source, "discovered").status_code == 422
-    assert report(api, source, "running").status_code == 200  # by a worker without a name
-    assert report(api, source, "running", worker="b:2").status_code == 409
-    assert report(api, source, "waiting").status_code == 200
     assert report(api, source, "error").json()["source_status"] == "error"
     assert report(api, source, "broken").json()["source_status"] == "broken"
 
