@@ -162,6 +162,8 @@ SIMPLE_JWT = {
 }
 
 # --- Security -----------------------------------------------------------------------------------------------------
+# Said once: else Django works it out of each request.
+FORCE_SCRIPT_NAME = env.str("SCRIPT_NAME", "")
 # Secure unless the product is served on plain http, as the embedded run on loopback is.
 HTTPS = env.bool("HTTPS", PUBLIC_URL.startswith("https://"))
 SECURE_SSL_REDIRECT = HTTPS
@@ -328,6 +330,7 @@ SPECTACULAR_SETTINGS = {
         "InvoiceKind": "apps.billing.models.Invoice.Kind",
         "InvoiceLineKind": "apps.billing.models.InvoiceLine.Kind",
         "PaymentStatus": "apps.billing.models.Payment.Status",
+        "DisputeState": "apps.billing.models.Payment.DisputeState",
         "PaymentBy": "apps.billing.models.Payment.Method",
         "PaymentMethodKind": "apps.billing.models.PaymentMethod.Kind",
     },
@@ -346,6 +349,7 @@ INVOICE_PREFIX = env.str("INVOICE_PREFIX", "INV")
 CREDIT_NOTE_PREFIX = env.str("CREDIT_NOTE_PREFIX", "CN")
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", 14)
 PAYMENT_GRACE_DAYS = env.int("PAYMENT_GRACE_DAYS", 7)
+STAFF_EMAIL = env.str("STAFF_EMAIL", "")
 STRIPE_EVENT_DAYS = env.int("STRIPE_EVENT_DAYS", 90)
 
 # --- Jobs ---------------------------------------------------------------------------------------------------------

@@ -284,7 +284,7 @@ def test_a_refund_takes_its_share_of_the_credits_and_makes_a_credit_note(payer, 
     assert (note.subtotal, note.tax, note.total) == (Decimal("-24.50"), Decimal("-4.66"), Decimal("-29.16"))
     payment_refund(amount=Decimal("29.15"), **refund)
     payment.refresh_from_db()
-    assert payment.status == "refunded" and balance(payer) == before - 4999
+    assert payment.status == "refunded" and balance(payer) == before - 5000
     assert payer.client.get(f"{URL}/invoices/?kind=credit_note").json()["count"] == 2
     paper = payer.client.get(f"{URL}/invoices/{note.pk}/download_pdf/")
     assert paper.status_code == 200

@@ -51,7 +51,16 @@ class StaffPaymentFilterSet(DatesFilterSet):
 
     class Meta:
         model = Payment
-        fields = ["status", "method", "account_id", "invoice_id", "surplus", "date_from", "date_to"]
+        fields = [
+            "status",
+            "method",
+            "dispute",
+            "account_id",
+            "invoice_id",
+            "surplus",
+            "date_from",
+            "date_to",
+        ]
 
 
 class StatsView(StaffAudit, APIView):
