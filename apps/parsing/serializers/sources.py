@@ -243,7 +243,7 @@ class ReportLogsSerializer(serializers.Serializer):
     run_id = RunIdField()
 
 
-class TaskSerializer(serializers.Serializer):
+class CrawlTaskSerializer(serializers.Serializer):
     """The queue's message."""
 
     source_id = serializers.IntegerField()
@@ -260,7 +260,7 @@ class SourceStateSerializer(serializers.Serializer):
     source_status = serializers.CharField()
     is_active = serializers.BooleanField()
     run_id = serializers.IntegerField(required=False, help_text="To `running`: the crawl that was taken.")
-    task = TaskSerializer(
+    task = CrawlTaskSerializer(
         required=False, help_text="To `running`: what is to be crawled by now. The message may be older."
     )
 
