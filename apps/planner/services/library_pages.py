@@ -214,7 +214,8 @@ def library_page(
     # What each way costs, in rows of an index, if those of the query stand evenly between all others.
     collecting = n * (COLLECTED if query.words else LOOKED_UP if by_key else 1)
     looked_up = LOOKED_UP if query.words and not by_key else 1
-    walking = (passed + limit) * total // n * looked_up
+    led = query.leads_by_volume and order.startswith("volume")
+    walking = passed + limit if led else (passed + limit) * total // n * looked_up
     values = {**query.values, "limit": limit, "passed": passed, "site_id": site_id}
     if walking >= collecting:
         ways = [_collected]
@@ -222,7 +223,7 @@ def library_page(
         # Words may stand together at the other end of the order: after a while they are collected after all.
         values["farthest"] = max(collecting // 3, 4 * walking) // looked_up
         ways = [_walked_for_words, _collected]
-    elif passed <= limit and (walking <= 4 * limit or (query.leads_by_volume and order.startswith("volume"))):
+    elif passed <= limit and walking <= 4 * limit:
         ways = [_walked_in_the_table]
     else:
         ways = [_walked]
