@@ -45,7 +45,8 @@ class PagePagination(PageNumberPagination):
 
     def _link(self, number: int) -> str:
         """The address asked with another page. DRF's takes all parameters apart, which takes longer than a query."""
-        address, _, query = self.request._request.build_absolute_uri().partition("?")
+        asked = self.request._request
+        address, _, query = f"{asked.scheme}://{asked.get_host()}{asked.get_full_path()}".partition("?")
         kept = [part for part in query.split("&") if part.partition("=")[0] not in ("", self.page_query_param)]
         if number > 1:
             kept.append(f"{self.page_query_param}={number}")

@@ -169,13 +169,16 @@ class LibraryQuery:
         return " AND ".join(f"key LIKE %(word{n})s" for n in range(len(self.words))) or "true"
 
 
+ALL = LibraryQuery()
+
+
 def library_count(query: LibraryQuery) -> tuple[int, int]:
     """How many keywords the query finds, exactly, and how many the library holds."""
     row = _first(_KNOWN, query.slot)
     if row is None or not row[0]:
         return 0, 0
     total, n = row
-    if query == LibraryQuery():
+    if query == ALL:
         return total, total
     if n is None:
         counted, table, where = (
