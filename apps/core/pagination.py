@@ -47,7 +47,9 @@ class PagePagination(PageNumberPagination):
         """The address asked with another page. DRF's takes all parameters apart, which takes longer than a query."""
         asked = self.request._request
         address, _, query = f"{asked.scheme}://{asked.get_host()}{asked.get_full_path()}".partition("?")
-        kept = [part for part in query.split("&") if part.partition("=")[0] not in ("", self.page_query_param)]
+        kept = [
+            part for part in query.split("&") if part.partition("=")[0] not in ("", self.page_query_param)
+        ]
         if number > 1:
             kept.append(f"{self.page_query_param}={number}")
         return f"{address}?{'&'.join(kept)}" if kept else address
