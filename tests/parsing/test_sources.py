@@ -9,6 +9,8 @@ from apps.accounts.models import TelegramSubscriber
 from apps.accounts.services.telegram import subscriber_topic
 from apps.notifications.models import TelegramMessage
 from apps.parsing.models import Product, Source, SourceRun
+from apps.parsing.services.workers import spiders_sync
+from tests.billing.threads import at_once
 from tests.parsing.conftest import ingest, item
 
 FIELDS = {
@@ -112,6 +114,26 @@ def test_detail_has_history_and_totals_of_a_hubs_whole_site(api, source):
     assert api.get("/internal/sources/99999999999999999999999").status_code == 404
 
 
+def test_the_whole_history_a_part_at_a_time(api, source, django_assert_num_queries):
+    now = timezone.now()
+    SourceRun.objects.bulk_create(
+        SourceRun(
+            source=source,
+            status="completed",
+            items_new=n,
+            created_at=now - timedelta(hours=n),
+            logs=f"log {n}",
+        )
+        for n in range(130)
+    )
+    with django_assert_num_queries(5):
+        detail = api.get(f"/internal/sources/{source.pk}").json()
+    assert (len(detail["history"]), detail["runs_total"], detail["logs"]) == (100, 130, "log 0")
+    rest = api.get(f"/internal/sources/{source.pk}?offset=100&limit=5000").json()["history"]
+    assert [h["items_new"] for h in detail["history"] + rest] == list(range(130))
+    assert api.get(f"/internal/sources/{source.pk}?limit=0").status_code == 422
+
+
 def test_patch(api, source):
     answer = api.patch(f"/internal/sources/{source.pk}", {"priority": 7, "config": {"delay": 1}})
     assert (
@@ -120,6 +142,9 @@ def test_patch(api, source):
         and answer.json()["config"] == {"delay": 1}
     )
     assert api.patch(f"/internal/sources/{source.pk}", {"strategy": "wide"}).status_code == 422
+    deep = b'{"config": {"a": ' + b"[" * 500 + b"]" * 500 + b"}}"
+    answer = api.patch(f"/internal/sources/{source.pk}", deep, content_type="application/json")
+    assert answer.status_code == 422 and "nested" in answer.json()["detail"][0]["msg"]
     assert api.patch("/internal/sources/424242", {"priority": 7}).status_code == 404
 
 
@@ -141,7 +166,10 @@ def test_backlog_is_never_taken_for_an_id(api, source, backlog):
     found = api.get("/internal/sources/backlog")
     assert [s["id"] for s in found.json()] == [s.pk for s in backlog]
     assert api.get("/internal/sources/backlog?site_key=none").json() == []
-    assert api.get("/internal/sources/backlog?limit=0").status_code == 422
+    for query in ("limit=0", "ordering=secret", "offset=x"):
+        assert api.get(f"/internal/sources/backlog?{query}").status_code == 422
+    found = api.get("/internal/sources/backlog?search=/c&ordering=-id&offset=1&limit=1&type=list").json()
+    assert [s["id"] for s in found] == [backlog[1].pk]
     assert api.get("/internal/sources/backlog/stats").json() == {
         "total": 3, "by_site": [{"site_key": "shop", "count": 3}], "quota": 200, "activated_today": 0,
         "left_today": 200,
@@ -175,6 +203,9 @@ def test_toggle_by_body_and_by_query(api, source):
     }  # fmt: skip
     assert api.post(path, {"is_active": "perhaps"}).status_code == 422
     assert api.post(path, {}).status_code == 422
+    for body in (b"5", b"null", b"[1]"):
+        answer = api.post(f"{path}?is_active=false", body, content_type="application/json")
+        assert answer.status_code == 200 and answer.json()["is_active"] is False
     assert api.post("/internal/sources/424242/toggle", {"is_active": True}).status_code == 404
 
 
@@ -227,6 +258,15 @@ def test_sync_spiders_tells_of_new_ones_once(api, messages):
     assert again.json()["new_spiders"] == ["other"]
     assert [m.text[-15:] for m in messages.order_by("pk")] == ["generic, mrgeek", "w spiders: other"[-15:]]
     assert api.post("/internal/sources/sync-spiders", {"available_spiders": "generic"}).status_code == 422
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_start_together_announce_a_spider_once(settings):
+    settings.TELEGRAM_BOT_TOKEN = "1:test"
+    TelegramSubscriber.objects.create(chat_id=77, subscriptions=["spiders"])
+    told = at_once(4, lambda n: spiders_sync(names=["generic", "mrgeek"]))
+    assert sorted(told) == [[], [], [], ["generic", "mrgeek"]]
+    assert TelegramMessage.objects.count() == 1
 
 
 def test_a_broken_source_is_told(api, source, messages):

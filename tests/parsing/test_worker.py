@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import redis
@@ -136,3 +137,13 @@ def test_a_worker_outlives_the_loss_of_its_broker(worker, api, tasks):
         api.post(f"/internal/sources/{source.pk}/force-run")
         wait_for(lambda: state(source) == "waiting" and Product.objects.count() == 20)
         assert process.poll() is None
+
+
+def test_a_worker_with_a_wrong_token_eats_no_task(worker, api, tasks):
+    with served(LinkedData(1)) as shop, worker(shop, "--token", "wrong") as process:
+        source = Source.objects.create(url=f"{shop.url}/", site_key="shop")
+        api.post(f"/internal/sources/{source.pk}/force-run")
+        wait_for(lambda: "given back" in Path(process.log).read_text())
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    assert [m["source_id"] for m in tasks.take()] == [source.pk]

@@ -72,10 +72,11 @@ class SourceSerializer(serializers.ModelSerializer):
 
 class SourceDetailSerializer(SourceSerializer):
     history = SourceRunSerializer(many=True)
+    runs_total = serializers.IntegerField(help_text="All runs; `history` holds the asked part of them.")
     logs = serializers.CharField(help_text="The end of what the last run reported.")
 
     class Meta(SourceSerializer.Meta):
-        fields = (*SourceSerializer.Meta.fields, "history", "logs")
+        fields = (*SourceSerializer.Meta.fields, "history", "runs_total", "logs")
 
 
 class SiteKeyField(serializers.RegexField):
@@ -91,7 +92,11 @@ class ConfigField(serializers.DictField):
 
     def to_internal_value(self, data):
         data = super().to_internal_value(data)
-        if len(orjson.dumps(data)) > CONFIG_BYTES:
+        try:
+            size = len(orjson.dumps(data))
+        except orjson.JSONEncodeError:
+            raise serializers.ValidationError("It is nested too deeply.") from None
+        if size > CONFIG_BYTES:
             raise serializers.ValidationError("It may hold at most 64 KiB.")
         return data
 
@@ -157,9 +162,18 @@ class ListSerializerParams(serializers.Serializer):
     offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
 
 
-class BacklogParams(serializers.Serializer):
-    site_key = serializers.CharField(max_length=100, required=False)
-    limit = serializers.IntegerField(min_value=1, required=False, help_text="At most 1,000 when it is given.")
+class BacklogParams(ListSerializerParams):
+    """The same, of what is in the backlog."""
+
+    status = None
+    is_active = None
+
+
+class HistoryParams(serializers.Serializer):
+    """The part of a source's history that is wanted, the newest runs first."""
+
+    limit = serializers.IntegerField(min_value=1, default=100, help_text="Runs; at most 1,000.")
+    offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
 
 
 class BacklogSiteSerializer(serializers.Serializer):
@@ -210,11 +224,9 @@ class RunIdField(serializers.IntegerField):
 
 
 class ReportStatusSerializer(serializers.Serializer):
-    """running takes the crawl (409: drop the task), waiting ends it, queued hands it back."""
+    """running takes the crawl (409: drop the task), waiting ends it, queued hands it back, error: it failed."""
 
-    status = serializers.ChoiceField(
-        [s for s in Source.Status.values if s not in ("discovered", "error", "broken")] + ["completed"]
-    )
+    status = serializers.ChoiceField([s for s in Source.Status.values if s != "discovered"] + ["completed"])
     run_id = RunIdField()
     worker = WorkerField()
 
@@ -231,11 +243,26 @@ class ReportLogsSerializer(serializers.Serializer):
     run_id = RunIdField()
 
 
+class CrawlTaskSerializer(serializers.Serializer):
+    """The queue's message."""
+
+    source_id = serializers.IntegerField()
+    url = serializers.CharField()
+    site_key = serializers.CharField()
+    type = serializers.ChoiceField(Source.Type.choices)
+    strategy = serializers.ChoiceField(Source.Strategy.choices)
+    config = serializers.DictField()
+    run_id = serializers.IntegerField()
+
+
 class SourceStateSerializer(serializers.Serializer):
     status = serializers.CharField(help_text="ok")
     source_status = serializers.CharField()
     is_active = serializers.BooleanField()
-    run_id = serializers.IntegerField(required=False)
+    run_id = serializers.IntegerField(required=False, help_text="To `running`: the crawl that was taken.")
+    task = CrawlTaskSerializer(
+        required=False, help_text="To `running`: what is to be crawled by now. The message may be older."
+    )
 
 
 class DoneSerializer(serializers.Serializer):
