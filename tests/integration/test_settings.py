@@ -115,6 +115,7 @@ BAD = [
     ({"stage_configs": [{"enabled": True}]}, "stage_configs[0].stage"),
     ({"stage_configs": [{"stage": 1, "budget_pct": 101}]}, "stage_configs[0].budget_pct"),
     ({"stage_configs": [{"stage": 1}, {"stage": 1}]}, "stage_configs[1].stage"),
+    ({"stage_configs": [{"stage": 1, "batch_size": 5}, {"stage": 1, "batch_size": 6}]}, "Stage 1 stands here twice"),
     ({"stage_configs": [{"stage": 1, "max_per_run": 5, "per_run_limit": 6}]}, "stage_configs[0].per_run_limit"),
     ({"stage_configs": [{"stage": 1, "batch_size": 9}], "automation_config": {"stage_1_batch_size": 8}},
      "stage_configs[0].batch_size"),
