@@ -20,6 +20,7 @@ MAX_FAILURES = 5  # runs in a row, after which a source is broken
 SENDING_SECONDS = 30  # how long a run is its sender's
 FIRST_RETRY = timedelta(minutes=15)
 LOG_CHARACTERS = 64_000
+ERROR_CHARACTERS = 10_000
 LONGEST_UNNAMED = timedelta(hours=6)  # for which heartbeats that name no runs keep one; its batches always do
 NO_BROKER = "The broker did not take the task; it is tried again."
 
@@ -273,6 +274,7 @@ def _finish(source: Source, run: SourceRun) -> None:
 def _fail(source: Source, run: SourceRun, error: str, *, broken: bool) -> None:
     now = timezone.now()
     run.status, run.finished_at, run.lease_until = SourceRun.Status.ERROR, now, None
+    error = error[:ERROR_CHARACTERS]
     run.error_message = error
     run.save()
     source.failures, source.error_message, source.last_run_new = source.failures + 1, error, run.items_new
