@@ -290,7 +290,11 @@ def test_workers_and_their_heartbeats(api):
         "capacity": 2,
         "ram_usage_pct": 41.5,
     }
-    assert api.post("/internal/workers/heartbeat", beat).json() == {"status": "ok", "runs_renewed": 0}
+    assert api.post("/internal/workers/heartbeat", beat).json() == {
+        "status": "ok",
+        "runs_renewed": 0,
+        "runs_lost": [],
+    }
     api.post("/internal/workers/heartbeat", {**beat, "concurrent_tasks": 2, "spiders": ["generic"]})
     [worker] = api.get("/internal/workers").json()
     assert (worker["hostname"], worker["concurrent_tasks"], worker["spiders"]) == ("w1", 2, ["generic"])

@@ -27,8 +27,7 @@ NO_BROKER = "The broker did not take the task; it is tried again."
 
 def due_enqueue() -> int:
     """Makes a run of each due source, the most urgent first, and sends what waits. Returns how many are new."""
-    now = timezone.now()
-    made = 0
+    now, made = timezone.now(), 0
     while True:
         with transaction.atomic():
             due = list(
@@ -222,8 +221,8 @@ def run_log(*, source_id: int, run_id: int | None, logs: str) -> None:
         run.save(update_fields=["logs"])
 
 
-def runs_renew(*, worker: str, run_ids: list[int] | None = None) -> int:
-    """A worker's heartbeat: what it crawls stays its own.
+def runs_renew(*, worker: str, run_ids: list[int] | None = None) -> list[int]:
+    """A worker's heartbeat: what it crawls stays its own. Returns which crawls those are.
 
     Of a worker that says what it crawls only that. One that was started anew may have the name of the one before it
     (a container keeps its host name, and its first process the number) and must not keep alive what died with it.
@@ -233,7 +232,9 @@ def runs_renew(*, worker: str, run_ids: list[int] | None = None) -> int:
     rows = (
         rows.filter(started_at__gt=now - LONGEST_UNNAMED) if run_ids is None else rows.filter(pk__in=run_ids)
     )
-    return rows.update(lease_until=now + timedelta(seconds=settings.PARSING_LEASE_SECONDS))
+    renewed = list(rows.values_list("pk", flat=True))
+    rows.filter(pk__in=renewed).update(lease_until=now + timedelta(seconds=settings.PARSING_LEASE_SECONDS))
+    return renewed
 
 
 def _open_run(source: Source, run_id: int | None, worker: str = "") -> SourceRun | None:
