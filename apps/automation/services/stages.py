@@ -70,7 +70,7 @@ class Stage:
     kind: str | None = None
 
     def threads(self, account_id: int, site_id: int) -> int:
-        return concurrency(kind=self.kind, account_id=account_id, site_id=site_id) if self.kind else 1
+        return concurrency(kind=self.kind, account_id=account_id, site_ids=[site_id]) if self.kind else 1
 
 
 def _ids(queryset: QuerySet, *order: str) -> QuerySet:
