@@ -91,6 +91,8 @@ def test_a_crawl_belongs_to_one_worker(api, source, tasks):
     assert report(api, source, "running", run_id=run_id, worker="a:1").status_code == 200
     assert report(api, source, "running", run_id=run_id, worker="b:2").status_code == 409
     assert report(api, source, "waiting", run_id=run_id, worker="b:2").status_code == 409
+    for status in ("waiting", "queued", "error"):  # nor of whatever is open
+        assert report(api, source, status, worker="b:2").status_code == 409
     assert report(api, source, "waiting", run_id=run_id, worker="a:1").json()["source_status"] == "waiting"
     assert report(api, source, "running", run_id=run_id, worker="b:2").status_code == 409
     assert report(api, source, "nonsense").status_code == 422
