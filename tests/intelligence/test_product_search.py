@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from apps.intelligence.axes import AXIS_NAMES
 from apps.intelligence.models import ProductSearch, SearchState
+from apps.intelligence.services.following import search_follow
 from apps.intelligence.services.scoring import scores_submit
-from apps.intelligence.services.search import search_follow
 from apps.intelligence.tasks import follow_products
 from apps.parsing.models import Product
 from tests.billing.threads import at_once
