@@ -53,7 +53,7 @@ def shop(db) -> dict[str, Product]:
 
 def test_what_was_just_ingested_is_found_with_all_that_is_known(machine, shop, django_assert_max_num_queries):
     titles(machine)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         found = machine.get(f"{AT}?search=teapot").json()
     assert len(found) == 1
     assert found[0] == found[0] | {

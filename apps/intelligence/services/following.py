@@ -20,6 +20,8 @@ DESCRIPTION = 1000  # characters of it that are searched
 _AXES = ", ".join(f'"{axis}"' for axis in AXIS_NAMES)
 _AXES_OF_SCORE = ", ".join(f"(v.vector->>'{axis}')::float8" for axis in AXIS_NAMES)
 _COLUMNS = f"words, site_key, merchant, price, currency, category_id, gift_score, {_AXES}"
+# The words of a text as the search knows them; where they stand is of no use to it.
+WORDS = "to_tsvector('simple', regexp_replace({}, '\\W+', ' ', 'g'))"
 _TEXT = f"concat_ws(' ', p.title, c.name, p.merchant, left(p.description, {DESCRIPTION}))"
 _CHANGED = """
 SELECT p.* FROM parsing_product p
@@ -35,14 +37,20 @@ _TAKE_OVER = f"""
 WITH changed AS MATERIALIZED ({{changed}}),
 written AS (
   INSERT INTO intelligence_productsearch AS s (product_id, seen_at, {_COLUMNS})
-  SELECT p.id, p.updated_at, to_tsvector('simple', regexp_replace({_TEXT}, '\\W+', ' ', 'g')), p.site_key,
-    p.merchant, p.price, p.currency, p.category_id, v.gift_score, {_AXES_OF_SCORE}
+  SELECT p.id, p.updated_at, strip({WORDS.format(_TEXT)}), p.site_key, p.merchant, p.price, p.currency,
+    p.category_id, v.gift_score, {_AXES_OF_SCORE}
   FROM changed p LEFT JOIN parsing_externalcategory c ON c.id = p.category_id
   LEFT JOIN intelligence_productscore v ON v.product_id = p.id
   ORDER BY p.id
   ON CONFLICT (product_id) DO UPDATE SET (seen_at, {_COLUMNS}) = ROW (EXCLUDED.seen_at,
     {", ".join(f"EXCLUDED.{column.strip()}" for column in _COLUMNS.split(","))})
-  WHERE {{newer}}
+  WHERE {{newer}} RETURNING words
+),
+-- In one order, so that two who take over new words wait for each other and never dead-lock.
+learned AS (
+  INSERT INTO intelligence_searchword (word)
+  SELECT DISTINCT unnest(tsvector_to_array(words)) AS word FROM written ORDER BY word
+  ON CONFLICT (word) DO NOTHING
 )
 SELECT count(*), max(updated_at) FROM changed
 """  # noqa: S608  our own columns
