@@ -1,6 +1,6 @@
 """What 16 workers claim side by side, and how near a stage comes to what its provider allows.
 
-    make bench-claims        (ROUNDS=9 SECONDS=1 WAVES=6 LATENCY=4)
+    make bench-claims        (ROUNDS=9 SECONDS=1 WAVES=12 LATENCY=1)
 
 claims  4 processes of 4 threads claim pending items of a run (the statement of the engine) and products to score
         (`products_claim`), one or 20 at a time, in turns; `lock` is the same for 20 items without SKIP LOCKED.
@@ -17,6 +17,7 @@ medians of 20 at a time over one at a time, in items a second; `ratio lock` of `
 import json
 import multiprocessing
 import os
+import re
 import statistics
 import sys
 import threading
@@ -26,8 +27,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 ROUNDS = int(os.environ.get("ROUNDS", 9))
 SECONDS = float(os.environ.get("SECONDS", 1))
-WAVES = int(os.environ.get("WAVES", 6))
-LATENCY = float(os.environ.get("LATENCY", 4))
+WAVES = int(os.environ.get("WAVES", 12))
+LATENCY = float(os.environ.get("LATENCY", 1))
 PROCESSES, THREADS = 4, 4
 CONCURRENCY = 16
 ITEMS = 60_000
@@ -181,7 +182,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         began = time.monotonic()
         sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        message = {"role": "assistant", "content": json.dumps(ARTICLE)}
+        # Each article has the title that was asked for: no two of them want one slug.
+        title = re.search(r"Article \d+-\d+", sent["messages"][-1]["content"])[0]
+        article = {**ARTICLE, "title": title, "slug": title.lower().replace(" ", "-")}
+        message = {"role": "assistant", "content": json.dumps(article)}
         body = json.dumps(
             {
                 "id": "c",

@@ -142,6 +142,7 @@ AUTHENTICATION_BACKENDS = ["apps.accounts.backends.LockingBackend"]
 # So many wrong passwords from one address for one user lock the two for so many minutes.
 LOGIN_ATTEMPTS = env.int("LOGIN_ATTEMPTS", 10)
 LOGIN_LOCK_MINUTES = env.int("LOGIN_LOCK_MINUTES", 15)
+AUDIT_DAYS = env.int("AUDIT_DAYS", 730)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -161,6 +162,8 @@ SIMPLE_JWT = {
 }
 
 # --- Security -----------------------------------------------------------------------------------------------------
+# Said once: else Django works it out of each request.
+FORCE_SCRIPT_NAME = env.str("SCRIPT_NAME", "")
 # Secure unless the product is served on plain http, as the embedded run on loopback is.
 HTTPS = env.bool("HTTPS", PUBLIC_URL.startswith("https://"))
 SECURE_SSL_REDIRECT = HTTPS
@@ -327,6 +330,7 @@ SPECTACULAR_SETTINGS = {
         "InvoiceKind": "apps.billing.models.Invoice.Kind",
         "InvoiceLineKind": "apps.billing.models.InvoiceLine.Kind",
         "PaymentStatus": "apps.billing.models.Payment.Status",
+        "DisputeState": "apps.billing.models.Payment.DisputeState",
         "PaymentBy": "apps.billing.models.Payment.Method",
         "PaymentMethodKind": "apps.billing.models.PaymentMethod.Kind",
     },
@@ -345,6 +349,8 @@ INVOICE_PREFIX = env.str("INVOICE_PREFIX", "INV")
 CREDIT_NOTE_PREFIX = env.str("CREDIT_NOTE_PREFIX", "CN")
 INVOICE_DUE_DAYS = env.int("INVOICE_DUE_DAYS", 14)
 PAYMENT_GRACE_DAYS = env.int("PAYMENT_GRACE_DAYS", 7)
+STAFF_EMAIL = env.str("STAFF_EMAIL", "")
+STRIPE_EVENT_DAYS = env.int("STRIPE_EVENT_DAYS", 90)
 
 # --- Jobs ---------------------------------------------------------------------------------------------------------
 JOB_LEASE_SECONDS = env.float("JOB_LEASE_SECONDS", 20)
@@ -499,6 +505,7 @@ CELERY_BEAT_SCHEDULE = {
     "credits-sweep": {"task": "apps.billing.tasks.sweep_holds", "schedule": 60.0},
     "payments-tidy": {"task": "apps.billing.tasks.tidy_payments", "schedule": 3600.0},
     "plans-renew": {"task": "apps.billing.tasks.renew_plans", "schedule": 300.0},
+    "stripe-forget": {"task": "apps.billing.tasks.forget_events", "schedule": crontab(minute=47, hour=3)},
     "sessions-forget": {
         "task": "apps.accounts.tasks.forget_sessions",
         "schedule": crontab(minute=41, hour=3),

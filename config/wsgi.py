@@ -3,7 +3,10 @@ import os
 from functools import lru_cache
 
 import django
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_started
+from django.db import close_old_connections, reset_queries
 from django.urls import ResolverMatch, get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -26,6 +29,10 @@ django.setup(set_prefix=False)
 application = Handler()
 # Django imports the views with the first request: better before it than during it.
 get_resolver().url_patterns  # noqa: B018
+# Old connections are closed when a request has ended; before the next one there is nothing left to do.
+request_started.disconnect(close_old_connections)
+if not settings.DEBUG:
+    request_started.disconnect(reset_queries)
 # What is loaded by now stays, so it need not be looked through again and again; what a request makes goes by itself.
 gc.collect()
 gc.freeze()

@@ -209,9 +209,14 @@ class LoginSessionAdmin(ReadOnly, ModelAdmin):
 @admin.register(AuditRecord)
 class AuditRecordAdmin(ReadOnly, ModelAdmin):
     list_display = ["created_at", "actor_email", "action", "account", "subject", "address"]
-    list_filter = ["action"]
+    list_filter = [
+        "action",
+        ("account", admin.EmptyFieldListFilter),
+        ("actor", admin.RelatedOnlyFieldListFilter),
+        "created_at",
+    ]
     list_select_related = ["account"]
-    search_fields = ["actor_email", "subject", "account__name"]
+    search_fields = ["actor_email", "subject", "account__name", "=account__id", "=address"]
     date_hierarchy = "created_at"
 
 

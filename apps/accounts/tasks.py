@@ -2,6 +2,7 @@ import logging
 
 from celery import shared_task
 
+from apps.accounts.services.audit import audit_forget
 from apps.accounts.services.mails import mail_deliver
 from apps.accounts.services.passwords import password_reset_mail
 from apps.accounts.services.sessions import session_forget
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 def forget_sessions() -> None:
     session_forget()
     webapp_forget()
+    audit_forget()
 
 
 @shared_task(

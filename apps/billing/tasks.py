@@ -2,7 +2,7 @@ import logging
 
 from celery import shared_task
 
-from apps.billing.services import ledger, subscriptions
+from apps.billing.services import ledger, stripe_events, subscriptions
 from apps.billing.services import stripe as by_stripe
 from apps.billing.services.papers import paper_send
 from apps.core.jobs import JobRun
@@ -35,8 +35,13 @@ def tidy_payments() -> None:
     by_stripe.payments_tidy()
 
 
+@shared_task(name="apps.billing.tasks.forget_events", queue=Queue.DEFAULT, acks_late=True, time_limit=600)
+def forget_events() -> None:
+    stripe_events.events_forget()
+
+
 def run_stripe_event(run: JobRun) -> None:
-    by_stripe.event_handle(event_id=run.payload["event_id"], payment_id=run.payload["payment_id"])
+    stripe_events.event_handle(event_id=run.payload["event_id"], payment_id=run.payload["payment_id"])
 
 
 def stripe_event_failed(run: JobRun) -> None:

@@ -58,6 +58,15 @@ class TenantMixin:
             raise ValidationError({field: [f"There is nothing with the id {shown}."]})
         return ids
 
+    def asked_before(self) -> bool:
+        """Whether this `Idempotency-Key` has its job: then the answer is that job, whatever changed since.
+
+        For routes that check something before they start it.
+        """
+        key = requested_key(self.request)
+        jobs = Job.objects.filter(account_id=self.tenant.account_id, idempotency_key=key)
+        return bool(key) and jobs.exists()
+
     def start_job(self, kind: str, payload: dict, *, total: int = 0) -> Response:
         """Starts a job for the caller, honouring `Idempotency-Key`, and answers its id."""
         job: Job = job_start(

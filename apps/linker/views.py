@@ -15,7 +15,6 @@ from apps.billing.services.prices import price_of
 from apps.billing.services.reserved import credits_check
 from apps.core.errors import Conflict
 from apps.core.filters import IdFilter, SiteFilterSet
-from apps.core.models import Job
 from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import TenantMixin, TenantReadViewSet, requested_key
 from apps.linker.models import Link, LinkPass
@@ -83,9 +82,7 @@ class LinkerViewSet(TenantMixin, viewsets.GenericViewSet):
         (how many), credits. `links` of a content is how many, of a dry run the links themselves."""
         data = self.validated(BatchProcessSerializer)
         ids = self.own_ids("content_ids", data["content_ids"])
-        key = requested_key(request)
-        asked = Job.objects.filter(account_id=self.tenant.account_id, idempotency_key=key)
-        if not data["dry_run"] and not (key and asked.exists()):
+        if not data["dry_run"] and not self.asked_before():
             amount = price_of(operation="linking", items=1) * len(ids)
             credits_check(account_id=self.tenant.account_id, amount=amount, operation="linking")
         return self.start_job("linker.batch", {**data, "content_ids": ids}, total=len(ids))

@@ -7,9 +7,8 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from apps.core.filters import IdFilter, SiteFilterSet
-from apps.core.models import Job
 from apps.core.serializers import TaskIdSerializer
-from apps.core.viewsets import TenantMixin, TenantReadViewSet, requested_key
+from apps.core.viewsets import TenantMixin, TenantReadViewSet
 from apps.optimizer.models import Optimization
 from apps.optimizer.scoring import VERSION, Article
 from apps.optimizer.serializers import (
@@ -71,10 +70,7 @@ class OptimizerViewSet(TenantMixin, viewsets.GenericViewSet):
         return self.start_job("content.batch_optimize", {"content_ids": ids}, total=len(ids))
 
     def _check(self, ids: list[int]) -> None:
-        """Not for a request that has its job already: that is answered with it, whatever has changed since."""
-        key = requested_key(self.request)
-        jobs = Job.objects.filter(account_id=self.tenant.account_id, idempotency_key=key)
-        if not (key and jobs.exists()):
+        if not self.asked_before():
             optimizing_check(account_id=self.tenant.account_id, content_ids=ids)
 
 

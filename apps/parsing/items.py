@@ -14,9 +14,17 @@ TITLE, NAME, DESCRIPTION = 1000, 300, 20_000  # characters kept
 RAW_BYTES = 32 * 1024
 MAX_PRICE = 10**12 - 1
 SITE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_AMOUNT = re.compile(r"\d{1,11}(?:\.\d{1,2})?")
-# Of a number that PostgreSQL might not hold.
+_AMOUNT = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,2})?")
+# Three digits at the end that are no thousands: after a nought, after four digits or more, after the other separator.
+_DECIMALS = {
+    mark: re.compile(
+        rf"(?<![\d.,])(?:0|\d{{4,}}|\d{{1,3}}(?:{re.escape(other)}\d{{3}})+){re.escape(mark)}\d{{3}}(?![\d.,])"
+    )
+    for mark, other in ((".", ","), (",", "."))
+}
+# Of a number that PostgreSQL might not hold, or Python not read again.
 _EXPONENT = re.compile(rb"[0-9][eE][+-]?[0-9]{3}")
+_DIGITS = re.compile(rb"[0-9]{1000}")
 _ESCAPES = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
@@ -179,7 +187,12 @@ def price_of(price: float | int | str | None, currency: str | None) -> tuple[str
             return price, code
         if price.lstrip().startswith(("-", "−")):
             raise ValueError("price: It is below zero.")
-        parsed = Price.fromstring(price[:200], currency_hint=currency[:20] if currency else None)
+        price = price[:200]
+        parsed = Price.fromstring(
+            price,
+            currency_hint=currency[:20] if currency else None,
+            decimal_separator=next((mark for mark, form in _DECIMALS.items() if form.search(price)), None),
+        )
         amount, code = parsed.amount, code or _code(parsed.currency)
         if amount is None:
             return None, code
@@ -214,7 +227,7 @@ def raw_of(raw: msgspec.Raw) -> str | None:
         return None
     if len(data) > RAW_BYTES:
         return f'{{"dropped_bytes": {len(data)}}}'
-    if b"\\u" in data or _EXPONENT.search(data):
+    if b"\\u" in data or _EXPONENT.search(data) or (len(data) > 1000 and _DIGITS.search(data)):
         return plain_json(data)
     return data.decode()
 

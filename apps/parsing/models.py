@@ -78,6 +78,14 @@ class Source(models.Model):
     def __str__(self) -> str:
         return self.url
 
+    @property
+    def status_at_rest(self) -> str:
+        """Its status while nothing is done with it: what a crawl found and nobody activated stays in the backlog."""
+        if self.is_active:
+            return self.Status.WAITING
+        found = self.parent_id is not None and self.activated_at is None
+        return self.Status.DISCOVERED if found else self.Status.DISABLED
+
 
 class SourceRun(models.Model):
     """One crawl of a source. At most one of a source is open, by constraint, however many schedulers run."""

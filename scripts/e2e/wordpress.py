@@ -166,7 +166,7 @@ def _configure(kept: Secrets) -> None:
 
 def install_plugins() -> None:
     """Ours as it is packed, and what the tests break the site with."""
-    for name in ("loopback.php", "faults.php", "left.php"):
+    for name in ("loopback.php", "faults.php", "left.php", "aioseo.php"):
         shutil.copyfile(PHP / name, _site() / "wp-content/mu-plugins" / name)
     with tempfile.TemporaryDirectory() as packed:
         shutil.unpack_archive(pack(Path(packed)), _site() / "wp-content/plugins")

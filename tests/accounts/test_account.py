@@ -1,9 +1,13 @@
 """The account itself: settings, subscriptions, and what staff see across accounts."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from apps.accounts.models import Account, AuditRecord, Subscription
+from apps.accounts.tasks import forget_sessions
 from tests.conftest import client_of
 from tests.factories import PlanFactory, SiteFactory, UserFactory
 
@@ -83,11 +87,42 @@ def test_the_own_account_alone(alice, bob):
 def test_staff_read_all_accounts_and_leave_a_record(staff, alice, bob):
     assert staff.get(ACCOUNTS).json()["count"] == 2
     assert staff.get(f"{ACCOUNTS}{bob.account.pk}/").status_code == 200
-    records = AuditRecord.objects.order_by("pk").values_list("actor_email", "subject")
+    records = AuditRecord.objects.order_by("pk").values_list("actor_email", "subject", "account_id")
     assert list(records) == [
-        ("staff@example.com", "all accounts"),
-        ("staff@example.com", f"account {bob.account.pk}"),
+        ("staff@example.com", f"GET {ACCOUNTS}", None),
+        ("staff@example.com", f"GET {ACCOUNTS}{bob.account.pk}/", bob.account.pk),
     ]
+
+
+def test_a_record_names_the_account_that_was_asked_for(staff, alice):
+    def newest() -> tuple:
+        found = AuditRecord.objects.order_by("-pk")[0]
+        return found.action, found.account_id, found.subject, found.details["query"]
+
+    invoices = "/api/v1/admin/billing/invoices/"
+    staff.get(f"{invoices}?account_id={alice.account.pk}&status=paid")
+    asked = f"account_id={alice.account.pk}&status=paid"
+    assert newest() == ("accounts_read", alice.account.pk, f"GET {invoices}", asked)
+    for odd in ("999999", "x", "٣", "9" * 40):
+        staff.get(f"{invoices}?account_id={odd}")
+        assert newest()[1:3] == (None, f"GET {invoices}"), odd
+    staff.get(f"/api/v1/admin/billing/🎉/proof/?{'x' * 2000}")
+    assert newest()[2] == "GET /api/v1/admin/billing/%F0%9F%8E%89/proof/" and len(newest()[3]) == 500
+    body = {"amount": 5, "reason": "goodwill"}
+    staff.post(f"/api/v1/admin/users/{alice.account.pk}/adjust-credits/", body)
+    assert newest()[:2] == ("accounts_changed", alice.account.pk)
+    assert AuditRecord.objects.filter(actor_email="staff@example.com").count() == 7
+
+
+def test_old_records_are_forgotten(staff, settings):
+    for _ in range(2):
+        staff.get(STAFF)
+    old = AuditRecord.objects.order_by("pk")[0]
+    AuditRecord.objects.filter(pk=old.pk).update(
+        created_at=timezone.now() - timedelta(days=settings.AUDIT_DAYS + 1)
+    )
+    forget_sessions()
+    assert AuditRecord.objects.exclude(pk=old.pk).count() == AuditRecord.objects.count() == 1
 
 
 def test_staff_who_left_read_nothing(alice):

@@ -33,7 +33,7 @@ def test_an_invitation_is_mailed_and_accepted_once(verified, inbox):
     assert answer.status_code == 201, answer.content
     assert answer.json()["data"]["status"] == "pending" and "code" not in answer.json()["data"]
     message = inbox.last(GRACE)
-    assert message.subject == "Tea & <b>Co</b> invites you to Igny8"
+    assert message.subject == "You are invited to Tea & <b>Co</b> at Igny8"
     html = message.alternatives[0].content
     assert "Tea &amp; &lt;b&gt;Co" in html and "Tea & <b>Co" in message.body
     body = {"token": inbox.token(GRACE), "password": PASSWORD, "first_name": "Grace"}

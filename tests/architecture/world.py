@@ -14,6 +14,7 @@ from apps.billing.models import (
     CreditHold,
     CreditLot,
     CreditUsage,
+    Dispute,
     Invoice,
     InvoiceLine,
     Payment,
@@ -118,7 +119,8 @@ def make_world(name: str) -> World:
         due_at=now,
     )
     add(InvoiceLine, invoice=invoice, kind="package", description=secret, unit_price=9, amount=9, credits=9)
-    add(Payment, invoice=invoice, method="manual", amount=9, currency="USD", reference=secret)
+    payment = add(Payment, invoice=invoice, method="manual", amount=9, currency="USD", reference=secret)
+    add(Dispute, payment=payment, stripe_id=secret, state="open", amount=9, reason=secret)
     add(PaymentMethod, kind="card", stripe_id=secret, last4="4242")
     add(StripeCustomer, customer_id=secret)
     add(SiteSettings, site=site)

@@ -1,7 +1,13 @@
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.utils import timezone
 
+from apps.accounts.models import Plan, Subscription
 from tests.billing.local_stripe import KEY, SECRET, LocalStripe
+from tests.billing.plans import START
+from tests.factories import PlanFactory
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +39,32 @@ def staff(bob):
     bob.user.is_staff = True
     bob.user.save()
     return bob
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(START, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def plans(db) -> dict[str, Plan]:
+    def plan(slug, price, credits, **fields):
+        return PlanFactory(
+            slug=slug, name=slug.title(), price=price, monthly_credits=credits, currency="EUR", **fields
+        )
+
+    return {
+        "free": plan("free", 0, 1000, is_default=True, max_sites=2),
+        "small": plan("small", "30.00", 10_000, max_sites=5),
+        "large": plan("large", "90.00", 40_000, max_sites=50),
+    }
+
+
+@pytest.fixture
+def owner(clock, plans, payer):
+    """Alice, on the free plan since three days before START."""
+    Subscription.objects.filter(account=payer.account).update(
+        plan=plans["free"], anchor=START - timedelta(days=3)
+    )
+    return payer

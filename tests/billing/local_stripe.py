@@ -15,6 +15,28 @@ SECRET = "whsec_of_the_tests"
 KEY = "sk_test_of_the_tests"
 
 
+class Dispute(resources.StripeObject):
+    """What a bank asks back: localstripe has none. Fields as in https://docs.stripe.com/api/disputes/object"""
+
+    object = "dispute"
+    _id_prefix = "dp_"
+
+    def __init__(self, charge: resources.Charge, amount: int, status: str, reason: str):
+        super().__init__()
+        self.charge, self.payment_intent = charge.id, charge.payment_intent
+        self.amount, self.currency = amount, charge.currency
+        self.status, self.reason = status, reason
+
+    @classmethod
+    def _api_list_all(cls, url, payment_intent=None, limit=None, **kwargs):
+        found = super()._api_list_all(url, limit=limit, **kwargs)
+        found._list = [d for d in found._list if d.payment_intent == payment_intent]
+        return found
+
+
+server.app.router.add_route("GET", "/v1/disputes", server.api_list_all(Dispute, "/v1/disputes"))
+
+
 class LocalStripe:
     """The server, and what a browser with Stripe's script would do."""
 
@@ -66,8 +88,30 @@ class LocalStripe:
         resources.store[f"payment_intent:{intent_id}"].payment_method = self.card(number)
         return self._http.post(f"/v1/payment_intents/{intent_id}/confirm", json={}).json()
 
+    def refund(self, intent_id: str, amount: int | None = None) -> None:
+        """Made in Stripe's dashboard, which tells of it."""
+        self.post("refunds", payment_intent=intent_id, **({"amount": amount} if amount else {}))
+        resources.Event("charge.refunded", self._charge(intent_id))
+
+    def dispute(
+        self, intent_id: str, *, amount: int | None = None, status: str = "needs_response"
+    ) -> Dispute:
+        """The buyer's bank disputes a payment."""
+        charge = self._charge(intent_id)
+        charge.disputed = True
+        made = Dispute(charge, amount or charge.amount, status, "fraudulent")
+        resources.Event("charge.dispute.created", made)
+        return made
+
+    def decide(self, dispute: Dispute, status: str) -> None:
+        dispute.status = status
+        resources.Event("charge.dispute.closed", dispute)
+
+    def _charge(self, intent_id: str) -> resources.Charge:
+        return resources.store[f"payment_intent:{intent_id}"].latest_charge
+
     def events(self) -> list[dict]:
-        return self._http.get("/v1/events").json()["data"]
+        return self._http.get("/v1/events?limit=100").json()["data"]
 
 
 def signed(event: dict, *, secret: str = SECRET, at: int | None = None) -> tuple[bytes, str]:

@@ -217,11 +217,11 @@ def test_a_paper_goes_to_the_owners_by_mail_once(
     jobs = run_jobs()
     assert {(job.kind, job.state) for job in jobs} >= {("billing.paper", "succeeded")}
     [mail] = [m for m in mailoutbox if invoice.number in m.subject]
-    assert mail.to == [alice.user.email] and mail.subject == f"Invoice {invoice.number}: 49.00 EUR"
+    assert mail.to == [alice.user.email] and mail.subject == f"Invoice {invoice.number}: €49.00"
     [(name, content, kind)] = mail.attachments
     assert (name, kind) == (f"{invoice.number}.pdf", "application/pdf")
     assert invoice.number in PdfReader(BytesIO(content)).pages[0].extract_text()
-    assert f"to be paid until {invoice.due_at:%Y-%m-%d}" in mail.body
+    assert f"over €49.00. Please pay it by {alice.account.day(invoice.due_at)}." in mail.body
 
 
 def test_the_mail_says_what_became_of_it_meanwhile(alice, run_jobs, mailoutbox):
@@ -234,6 +234,6 @@ def test_the_mail_says_what_became_of_it_meanwhile(alice, run_jobs, mailoutbox):
         locked = invoice_locked(invoice_id=invoice.pk)
         note = credit_note_create(locked, total=Decimal("49.00"), reference="c", reason="")
     run_jobs()
-    said = {m.subject.split()[0]: m.body for m in mailoutbox if "EUR" in m.subject}
-    assert "It is paid" in said["Invoice"] and f"It corrects the invoice {invoice.number}" in said["Credit"]
+    said = {m.subject.split()[0]: m.body for m in mailoutbox if "€" in m.subject}
+    assert "It is paid" in said["Invoice"] and f"It corrects invoice {invoice.number}" in said["Credit"]
     assert note.number in said["Credit"]

@@ -17,6 +17,7 @@ from apps.billing.services.invoices import invoice_void
 from apps.billing.services.ledger import credits_balance
 from apps.billing.services.methods import method_add, method_default
 from apps.billing.services.stripe import payment_refund, payments_tidy
+from apps.billing.tasks import forget_events
 from apps.core.models import Job
 from apps.notifications.models import Notification
 from tests.billing.local_stripe import signed
@@ -152,6 +153,27 @@ def test_events_of_nobody_here_are_kept_and_start_nothing(stripe, anonymous):
     assert StripeEvent.objects.count() == 4 and not Job.objects.exists()
 
 
+def test_handled_events_are_forgotten_and_a_late_replay_changes_nothing(payer, stripe, anonymous, run_jobs):
+    before = balance(payer)
+    bought = buy(payer, CreditPackageFactory())
+    stripe.confirm(bought["client_secret"])
+    [event] = [e for e in stripe.events() if e["type"] == "payment_intent.succeeded"]
+    nobodys = {"id": "evt_nobodys", "type": "charge.updated", "data": {"object": {}}}
+    for told in (event, nobodys, {**event, "id": "evt_new"}):
+        deliver(anonymous, told)
+    run_jobs()
+    deliver(anonymous, {**event, "id": "evt_waits"})
+    old = timezone.now() - timedelta(days=91)
+    StripeEvent.objects.exclude(pk="evt_new").update(received_at=old)
+    forget_events()
+    forget_events()
+    assert set(StripeEvent.objects.values_list("pk", flat=True)) == {"evt_new", "evt_waits"}
+    Job.objects.all().delete()  # they are kept as long
+    deliver(anonymous, event)
+    run_jobs()
+    assert StripeEvent.objects.get(pk=event["id"]).handled_at and balance(payer) == before + 5000
+
+
 def test_an_event_that_comes_before_our_request_was_answered(payer, stripe, anonymous, run_jobs):
     before = balance(payer)
     bought = buy(payer, CreditPackageFactory())
@@ -262,7 +284,7 @@ def test_a_refund_takes_its_share_of_the_credits_and_makes_a_credit_note(payer, 
     assert (note.subtotal, note.tax, note.total) == (Decimal("-24.50"), Decimal("-4.66"), Decimal("-29.16"))
     payment_refund(amount=Decimal("29.15"), **refund)
     payment.refresh_from_db()
-    assert payment.status == "refunded" and balance(payer) == before - 4999
+    assert payment.status == "refunded" and balance(payer) == before - 5000
     assert payer.client.get(f"{URL}/invoices/?kind=credit_note").json()["count"] == 2
     paper = payer.client.get(f"{URL}/invoices/{note.pk}/download_pdf/")
     assert paper.status_code == 200

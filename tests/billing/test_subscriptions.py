@@ -4,83 +4,23 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.utils import timezone
 
-from apps.accounts.models import Account, Plan, Subscription
+from apps.accounts.models import Account, Subscription
 from apps.accounts.services.limits import PlanLimitReached, limit_take
 from apps.billing.models import CreditEntry, Invoice, Payment, PaymentMethod
 from apps.billing.services import subscriptions
-from apps.billing.services.ledger import credits_balance, credits_charge
+from apps.billing.services.ledger import credits_charge
 from apps.billing.services.payments import payment_succeed
 from apps.billing.services.subscriptions import renewals_due
 from apps.billing.tasks import renew_plans
 from apps.core.models import Job
 from apps.notifications.models import Notification
+from tests.billing.plans import START, URL, active, again, balance, choose, on_small, transfer
 from tests.billing.threads import at_once
-from tests.conftest import client_of
 from tests.factories import PlanFactory
 
 pytestmark = pytest.mark.django_db
-URL = "/api/v1/billing"
-START = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)  # a month of 30 days
-
-
-@pytest.fixture
-def clock():
-    with time_machine.travel(START, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def plans(db) -> dict[str, Plan]:
-    def plan(slug, price, credits, **fields):
-        return PlanFactory(
-            slug=slug, name=slug.title(), price=price, monthly_credits=credits, currency="EUR", **fields
-        )
-
-    return {
-        "free": plan("free", 0, 1000, is_default=True, max_sites=2),
-        "small": plan("small", "30.00", 10_000, max_sites=5),
-        "large": plan("large", "90.00", 40_000, max_sites=50),
-    }
-
-
-@pytest.fixture
-def owner(clock, plans, payer):
-    """Alice, on the free plan since three days before START."""
-    Subscription.objects.filter(account=payer.account).update(
-        plan=plans["free"], anchor=START - timedelta(days=3)
-    )
-    return payer
-
-
-def balance(actor) -> int:
-    return credits_balance(account_id=actor.account.pk)["balance"]
-
-
-def active(actor) -> Subscription:
-    return Subscription.objects.select_related("plan").get(account=actor.account, status="active")
-
-
-def again(actor) -> None:
-    """Days have passed: a new log-in."""
-    actor.client = client_of(actor.user)
-
-
-def choose(actor, plan, method="manual") -> dict:
-    again(actor)
-    answer = actor.client.post(f"{URL}/plan/", {"plan_id": plan.pk, "payment_method": method})
-    assert answer.status_code == 200, answer.content
-    return answer.json()["data"]
-
-
-def transfer(actor, invoice_id) -> Payment:
-    again(actor)
-    body = {"invoice_id": invoice_id, "reference": "bank"}
-    answer = actor.client.post(f"{URL}/payments/manual/", body)
-    assert answer.status_code == 201, answer.content
-    return payment_succeed(payment_id=answer.json()["data"]["id"])
 
 
 def test_from_free_to_paid(owner, plans):
@@ -93,10 +33,6 @@ def test_from_free_to_paid(owner, plans):
     assert (now.plan, now.paid_until) == (plans["small"], START + timedelta(days=30))
     assert balance(owner) == 11_000
     assert Subscription.objects.filter(account=owner.account).count() == 2
-
-
-def on_small(owner, plans) -> None:
-    transfer(owner, choose(owner, plans["small"])["invoice"]["id"])
 
 
 def test_an_upgrade_pays_what_is_left_of_the_month(owner, plans, clock):
@@ -173,7 +109,7 @@ def test_an_expired_subscription_from_its_start_to_its_end(owner, plans, clock):
     renew_plans()
     invoice = Invoice.objects.get(reference__startswith="renewal:")
     assert (invoice.status, invoice.due_at) == ("open", START + timedelta(days=37))
-    assert "is to be paid by 2026-05-08" in Notification.objects.get(severity="warning").message
+    assert "over €30.00 is to be paid by May 8, 2026." in Notification.objects.get(severity="warning").message
     assert active(owner).plan == plans["small"]
     assert balance(owner) == 0  # no month's credits before it is paid
     clock.move_to(START + timedelta(days=36))

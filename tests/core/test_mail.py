@@ -1,5 +1,7 @@
 """Mail of templates: both forms, one line of subject, and what a mail server answers."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from smtplib import SMTPRecipientsRefused, SMTPResponseException, SMTPServerDisconnected
 
@@ -9,6 +11,7 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.template.loader import render_to_string
 
+from apps.accounts.models import Account
 from apps.core.jobs import TemporaryError
 from apps.core.mail import MailRefused, mail_send
 
@@ -26,6 +29,7 @@ CONTEXT = {
     "user": Person,
     "url": URL,
     "hours": 2,
+    "text": "A <b>dispute</b> & more",
     "new": "new@example.com",
     "account": {"name": "A\r\nBcc: x"},
 }
@@ -45,7 +49,7 @@ def test_every_mail_has_a_subject_text_and_html(name):
 
 def test_a_name_makes_no_header():
     mail_send(to="ada@example.com", template="invitation", context={**CONTEXT, "invitation": {}})
-    assert mail.outbox[0].subject == "A Bcc: x invites you to Igny8"
+    assert mail.outbox[0].subject == "You are invited to A Bcc: x at Igny8"
     assert mail.outbox[0].message()["Bcc"] is None
 
 
@@ -67,6 +71,22 @@ def test_what_is_tried_again(monkeypatch, error, raised):
     monkeypatch.setattr(EmailBackend, "send_messages", refuse)
     with pytest.raises(raised):
         mail_send(to="ada@example.com", template="changed", context=CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("locale", "zone", "day", "time", "money"),
+    [
+        ("en", "UTC", "May 8, 2026", "23:30 GMT+00:00", "€1,234.50"),
+        ("de", "Europe/Berlin", "9. Mai 2026", "01:30 GMT+02:00", "1.234,50\xa0€"),
+        ("pt-BR", "America/Sao_Paulo", "8 de maio de 2026", "20:30 GMT-03:00", "€\xa01.234,50"),
+        ("en", "UTC+5.5", "May 9, 2026", "05:00 GMT+05:30", "€1,234.50"),
+        ("../x", "Mars/Olympus", "May 8, 2026", "23:30 GMT+00:00", "€1,234.50"),
+    ],
+)
+def test_days_and_money_are_written_as_where_the_account_is(locale, zone, day, time, money):
+    account, at = Account(locale=locale, timezone=zone), datetime(2026, 5, 8, 23, 30, tzinfo=UTC)
+    assert (account.day(at), account.moment(at)) == (day, f"{day}, {time}")
+    assert account.money(Decimal("1234.50"), "EUR") == money
 
 
 @pytest.mark.django_db

@@ -1,7 +1,5 @@
 """The plugin's side of a test: its page in wp-admin, and a stand-in for the product that notes what it is told."""
 
-import hashlib
-import hmac
 import json
 import re
 import threading
@@ -10,6 +8,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
+
+from apps.core.errors import CODES
+from apps.integration.clients.wordpress.signing import EVENT, signature_of
 
 PAGE = "/wp-admin/options-general.php?page=igny8-bridge"
 
@@ -47,16 +48,33 @@ class _Recorder(BaseHTTPRequestHandler):
             return self._answer(200, {"connected": True, "message": "All is well."})
         if self.path.endswith("/integration/"):
             return self._answer(200, {"id": 7, "signing_secret": server.secret})
-        time = self.headers["X-Igny8-Timestamp"]
-        wanted = hmac.new(server.secret.encode(), time.encode() + b"." + body, hashlib.sha256).hexdigest()
-        assert self.headers["X-Igny8-Signature"] == f"sha256={wanted}"
+        told = json.loads(body)
+        signed = signature_of(
+            server.secret,
+            word=EVENT,
+            time=self.headers["X-Igny8-Timestamp"],
+            nonce=told["event_id"],
+            method="POST",
+            host=self.headers["Host"],
+            path=self.path,
+            body=body,
+        )
+        assert self.headers["X-Igny8-Nonce"] == told["event_id"]
+        assert self.headers["X-Igny8-Signature"] == signed
         assert self.headers["Authorization"] == "ApiKey ig8_test"
         status = server.answers.pop(0) if server.answers else 200
-        server.told.append((status, json.loads(body)))
-        self._answer(status, {})
+        if isinstance(status, tuple):  # of somebody else
+            server.told.append((status[0], told))
+            return self._send(*status)
+        server.told.append((status, told))
+        self._answer(status, {"event_id": told["event_id"], "stored": True})
 
     def _answer(self, status: int, data: dict) -> None:
-        body = json.dumps({"success": status < 300, "data": data, "error": "Not now."}).encode()
+        refusal = {"success": False, "error": "Not now.", "code": CODES[max(status, 400)]}
+        self._send(status, json.dumps({"success": True, "data": data} if status < 300 else refusal))
+
+    def _send(self, status: int, text: str) -> None:
+        body = text.encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -68,7 +86,8 @@ class _Recorder(BaseHTTPRequestHandler):
 
 @contextmanager
 def recorder() -> Iterator[ThreadingHTTPServer]:
-    """`.told` is what came as (status that it got, body), `.answers` the statuses of the next ones."""
+    """`.told` is what came as (status that it got, body), `.answers` the statuses of the next ones, or (status, text)
+    of what somebody else answers in our place."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Recorder)
     server.secret, server.told, server.answers = "5ec2e7" * 8, [], []
     server.url = f"http://127.0.0.1:{server.server_port}"

@@ -63,10 +63,23 @@ class WordPress:
         with self.api() as api:
             api.put("/plugins/igny8-bridge/igny8-bridge", json={"status": status}).raise_for_status()
 
-    def left_behind(self) -> dict:
-        """What our plugin has in the database."""
+    def left_behind(self, **acts: bool) -> dict:
+        """What our plugin has in the database. `forget`: as an update of its first version finds it; `try_all`: with
+        the last event tried until it is told or given up, as its clock would."""
         with self.api() as api:
-            return api.get(f"{self.url}/wp-json/e2e/v1/left").raise_for_status().json()
+            asked = {name: int(act) for name, act in acts.items()}
+            return api.get(f"{self.url}/wp-json/e2e/v1/left", params=asked).raise_for_status().json()
+
+    def aioseo_here(self, wanted: bool) -> None:
+        """The stand-in for All in One SEO's model and table. Without it, what it held is gone too."""
+        with self.api() as api:
+            api.post("/settings", json={"e2e_aioseo": wanted}).raise_for_status()
+
+    def aioseo(self, post: str, **fields) -> dict | None:
+        """The row of a post in that table, with these fields as its editor saves them; None: there is none."""
+        with self.api() as api:
+            address = f"{self.url}/wp-json/e2e/v1/aioseo/{post.rpartition('/')[2]}"
+            return api.post(address, json=fields).raise_for_status().json()["row"]
 
     @contextmanager
     def fault(self, name: str) -> Iterator[None]:

@@ -1,12 +1,16 @@
 """The companion plugin in a real WordPress: connecting, signed requests, keys, webhooks, and its end."""
 
+import json
 import subprocess
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from apps.accounts.services.keys import api_key_create
+from apps.integration.clients.wordpress.api import sign
+from apps.integration.clients.wordpress.errors import error_of_answer
 from apps.integration.models import SiteIntegration, WebhookEvent
 from apps.publisher.models import WordPressMedium, WordPressPost
 from apps.publisher.services.publishing import content_publish
@@ -66,7 +70,7 @@ def test_it_connects_publishes_and_finds_its_posts_again(bridged, wordpress, res
     assert (row.auth_method, row.status, row.plugin_version, row.app_password) == (
         "plugin",
         "connected",
-        "1.0.0",
+        "1.1.0",
         "",
     )
     content = ApprovedContentFactory(
@@ -127,9 +131,63 @@ def test_what_passwords_fail_at_signatures_do_not(bridged, wordpress, monkeypatc
     assert cause() == "plugin_missing"
 
 
+def test_a_signed_request_is_good_once_and_for_its_site_alone(bridged, wordpress):
+    """What who reads the traffic may send once more, as it was, and to a copy of the site."""
+    secret = SiteIntegration.objects.get().signing_secret
+    address = f"{wordpress.url}/wp-json/wp/v2/posts"
+    with httpx.Client(trust_env=False) as http:
+
+        def made(method="POST", url=address, **body) -> httpx.Request:
+            request = http.build_request(method, url, **body)
+            sign(request, secret)
+            return request
+
+        first = made(json={"title": "Once", "status": "draft"})
+        assert http.send(first).status_code == 201
+        again = http.send(first)
+        assert (again.status_code, again.json()["code"]) == (401, "igny8_repeated")
+        error = error_of_answer(again)
+        # It may have been done, and another one will say.
+        assert (error.cause, error.permanent, error.maybe_done) == ("plugin_repeated", False, True)
+        for change in ("X-Igny8-Nonce", "X-Igny8-Timestamp"):
+            request = made("GET")
+            request.headers[change] = "1" * 32
+            assert http.send(request).json()["code"] == "igny8_signature"
+        other = made("GET")
+        other.url = other.url.copy_with(path="/wp-json/wp/v2/pages")
+        assert http.send(other).json()["code"] == "igny8_signature"
+        # Made for another site with the same secret, and sent here under its name.
+        host = "copy.example.org"
+        copy = http.build_request("GET", address.replace(wordpress.address, host))
+        sign(copy, secret)
+        copy.url = httpx.URL(address)
+        assert http.send(copy).json()["code"] == "igny8_host"
+        with ThreadPoolExecutor(4) as threads:
+            same = made(json={"title": "Twice at once", "status": "draft"})
+            tries = [
+                threads.submit(httpx.post, address, content=same.content, headers=same.headers)
+                for _ in range(4)
+            ]
+        assert sorted(t.result().status_code for t in tries) == [201, 401, 401, 401]
+
+
+def test_the_first_plugin_is_asked_to_be_updated_and_takes_its_events_along(wordpress, admin, bridged):
+    """What 1.0.0 answers to our signatures; and its table without the others, as an update finds it."""
+    pk = SiteIntegration.objects.get().pk
+    with wordpress.fault("first_plugin"):
+        found = bridged.client.post(f"/api/v1/integration/{pk}/test_connection/").json()["data"]
+    assert (found["connected"], found["cause"]) == (False, "plugin_old")
+    assert "Update Igny8 Bridge" in found["message"]
+    assert "Update Igny8 Bridge" in SiteIntegration.objects.get().last_error
+    wordpress.left_behind(forget=True)
+    found = bridged.client.post(f"/api/v1/integration/{pk}/test_connection/").json()["data"]
+    assert (found["connected"], found["plugin_version"]) == (True, "1.1.0"), found
+    assert len(wordpress.left_behind()["tables"]) == 2
+
+
 def test_nobody_else_gets_in(wordpress, admin):
     """Neither with a made up signature, nor a subscriber at the routes, nor a stranger at the page."""
-    forged = {"X-Igny8-Timestamp": "1", "X-Igny8-Signature": "sha256=" + "0" * 64}
+    forged = {"X-Igny8-Timestamp": "1", "X-Igny8-Nonce": "0" * 32, "X-Igny8-Signature": "v2=" + "0" * 64}
     for headers in ({}, forged):
         for path in (
             "/wp-json/wp/v2/users/me",
@@ -173,12 +231,91 @@ def test_changes_are_told_signed_in_order_and_until_they_are_taken(wordpress, ad
         rest.post("/posts", json={"title": "Next", "status": "draft"})
         assert product.told[-2][1]["status"] == "deleted" and product.told[-2][1]["content_key"] == "ab" * 16
         assert (product.told[-1][0], product.told[-1][1]["status"]) == (200, "draft")
-        assert "failed" in admin.page()
+        assert "refused" in admin.page()
         # Nothing is said of what concerns nobody.
         count = len(product.told)
         rest.post("/categories", json={"name": "Quiet"})
         rest.post("/media", files={"file": ("a.txt", b"x", "text/plain")})
         assert len(product.told) == count
+
+
+def test_what_others_answer_in_our_place_loses_no_event(wordpress, admin, rest):
+    """Proxies, firewalls and other sites: only we say that an event is here, or that it never will be."""
+    ours_alike = json.dumps({"success": False, "error": "Blocked.", "code": "waf_12"})
+    others = [
+        (404, "<html><h1>404 Not Found</h1>nginx</html>"),
+        (404, json.dumps({"code": "rest_no_route", "message": "No route was found."})),
+        (400, json.dumps({"success": False, "error": "Bad request"})),
+        (413, ours_alike),
+        (409, json.dumps([])),
+        (200, "<html>Welcome</html>"),
+        (200, json.dumps({"status": "ok"})),
+        (200, json.dumps({"success": True, "data": {"event_id": "another"}})),
+        (401, "<html>Authorization Required</html>"),
+    ]
+    with recorder() as product:
+        admin.press("disconnect")  # with what other tests left
+        admin.connect(product.url, "ig8_test")
+        product.answers = list(others)
+        rest.post("/posts", json={"title": "Kept", "status": "publish"})
+        for _ in others:
+            page = admin.press("retry")
+        events = [body["event_id"] for _, body in product.told]
+        assert len(events) == len(others) + 1 and len(set(events)) == 1
+        assert product.told[-1][0] == 200 and "given up" not in page
+        # With a bound, and told on the pages that administrators see; a person may try again.
+        product.answers = [others[0]] * 20
+        rest.post("/posts", json={"title": "Late", "status": "publish"})
+        row = wordpress.left_behind(try_all=True)["events"][-1]
+        assert (row["state"], row["attempts"]) == ("failed", "14")
+        assert row["waits"] == sorted(row["waits"]) and len(row["waits"]) == 12
+        assert "a proxy, a firewall" in row["error"]
+        for place in (admin.page(), admin.http.get("/wp-admin/index.php").text):
+            assert "1 were given up" in place and "(404)" in place
+        product.answers = []
+        assert "given up" not in admin.press("retry")
+        assert product.told[-1][0] == 200
+
+
+def test_all_in_one_seo_has_a_table_of_its_own(bridged, wordpress, rest):
+    """By a stand-in for its model and its table, as the plug-in itself is not to be had here."""
+    content = ApprovedContentFactory(
+        site=bridged.site, meta_title="Ours “1”", meta_description="Said & done", primary_keyword="cold brew",
+        categories=[], tags=[],
+    )  # fmt: skip
+    first = publish(content)  # without it: the meta keys
+    post = f"/posts/{first['external_id']}"
+    assert first["fields"]["meta_title"] == "kept" and wordpress.aioseo(post) is None
+    wordpress.aioseo_here(True)
+    try:
+        content.meta_title = "Ours “2”"
+        content.save()
+        done = publish(content, "test:2")
+        assert (done["fields"]["meta_title"], wordpress.aioseo(post)["title"]) == ("kept", "Ours “2”")
+        # A person's words in its editor, which WordPress's meta keys know nothing of.
+        wordpress.aioseo(
+            post,
+            title="Hers",
+            keyphrases={"focus": {"keyphrase": "iced"}, "additional": [{"keyphrase": "b"}]},
+        )
+        meta = rest.get(post, params={"context": "edit"}).json()["meta"]
+        assert (meta["_aioseo_title"], meta["_aioseo_keywords"]) == ("Hers", "iced")
+        rest.post(post, json={"meta": {"_aioseo_keywords": "cold brew at home", "_aioseo_title": "Ours “2”"}})
+        row = wordpress.aioseo(post)
+        assert row["title"] == "Ours “2”"  # although the copy in the meta key was this already
+        assert row["keyphrases"]["focus"]["keyphrase"] == "cold brew at home"
+        assert row["keyphrases"]["additional"] == [{"keyphrase": "b"}]
+        other = ApprovedContentFactory(
+            site=bridged.site, meta_title="New one", primary_keyword="水 & tea", content_type="page"
+        )
+        done = publish(other, "test:3")
+        names = ("meta_title", "meta_description", "primary_keyword")
+        assert {done["fields"][n] for n in names} == {"kept"}, done["fields"]
+        row = wordpress.aioseo(f"/pages/{done['external_id']}")
+        assert (row["title"], row["description"]) == ("New one", other.meta_description)
+        assert row["keyphrases"]["focus"]["keyphrase"] == "水 & tea"
+    finally:
+        wordpress.aioseo_here(False)
 
 
 def test_the_product_hears_of_what_happens_there(bridged, rest, admin, run_jobs):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from apps.core.errors import Conflict
 from apps.integration.models import SiteIntegration
 from apps.publisher.models import PublishingRecord
 from apps.publisher.services.publishing import content_publish
@@ -68,6 +69,18 @@ def test_an_article_becomes_what_the_site_wants(site, rest, wordpress):
     )
     assert len(rest.get("/genres", params={"per_page": 100}).json()) == 5
     assert rest.get("/posts", params={"status": "any"}).json() == []
+
+
+def test_the_text_of_a_term_becomes_what_was_chosen(site, rest):
+    content = ApprovedContentFactory(site=site.site, content_type="taxonomy_term", categories=[], tags=[])
+    with pytest.raises(Conflict, match="taxonomy_term"):
+        publish(content)
+    assert rest.get("/posts", params={"status": "any"}).json() == []
+    change(site, post_types={"taxonomy_term": "page"})
+    done = publish(content, "test:2")
+    assert rest.get(f"/pages/{done['external_id']}").json()["slug"] == content.slug
+    change(site, post_types={})
+    assert publish(content, "test:3")["external_id"] == done["external_id"]  # what is out stays so
 
 
 def test_an_seo_plug_in_that_comes_later(site, rest, wordpress):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.accounts.services.keys import api_key_create
 from apps.core.models import Job
+from apps.integration.clients.wordpress.signing import EVENT, signature_of
 from apps.integration.models import SiteIntegration, SyncedPost, SyncRun, WebhookEvent
 from apps.integration.services.sync.start import sync_forget
 from apps.writer.models import Content
@@ -39,11 +40,23 @@ def event(number=1, post_id=1, **fields) -> dict:
     }
 
 
-def signed(connected, body: bytes, *, at=None, secret=None) -> dict:
+def signed(connected, body: bytes, *, at=None, secret=None, nonce="e1", host="testserver", path=PATH) -> dict:
     stamp = str(int(at or time.time()))
-    secret = secret or connected.signing_secret
-    mac = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
-    return {"HTTP_X_IGNY8_TIMESTAMP": stamp, "HTTP_X_IGNY8_SIGNATURE": f"sha256={mac}"}
+    signature = signature_of(
+        secret or connected.signing_secret,
+        word=EVENT,
+        time=stamp,
+        nonce=nonce,
+        method="POST",
+        host=host,
+        path=path,
+        body=body,
+    )
+    return {
+        "HTTP_X_IGNY8_TIMESTAMP": stamp,
+        "HTTP_X_IGNY8_NONCE": nonce,
+        "HTTP_X_IGNY8_SIGNATURE": signature,
+    }
 
 
 def test_shuffled_old_and_repeated_events_end_with_what_the_post_is(site, connected, key, pull, run_jobs):
@@ -90,6 +103,10 @@ def test_a_signature_has_to_be_right_where_it_is_sent(connected, key):
         signed(connected, raw + b" "),
         signed(connected, raw, at=time.time() - 400),
         signed(connected, raw, at=time.time() + 400),
+        # Made for another event, another route, another host of ours.
+        signed(connected, raw, nonce="e2"),
+        signed(connected, raw, path="/api/v1/integration/webhooks/wordpress/status/"),
+        signed(connected, raw, host="staging.example.com"),
         {**signed(connected, raw), "HTTP_X_IGNY8_TIMESTAMP": ""},
         {**signed(connected, raw), "HTTP_X_IGNY8_SIGNATURE": "sha256=ü"},
         {"HTTP_X_IGNY8_TIMESTAMP": "٣" * 10, "HTTP_X_IGNY8_SIGNATURE": "x"},
@@ -98,6 +115,36 @@ def test_a_signature_has_to_be_right_where_it_is_sent(connected, key):
         answer = send(**headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED"), headers
     assert WebhookEvent.objects.count() == 1
+    # PUBLIC_URL names us too, whatever a proxy makes of the host.
+    other = json.dumps(event(2)).encode()
+    behind = signed(connected, other, nonce="e2", host="127.0.0.1:8000")
+    assert send(other, **behind).status_code == 200
+
+
+def test_a_request_that_is_repeated_changes_nothing(connected, key, site, run_jobs):
+    site.post(1)
+    raw = json.dumps(event()).encode()
+    headers = signed(connected, raw)
+
+    def send() -> dict:
+        return key.post(PATH, raw, content_type="application/json", **headers).json()["data"]
+
+    assert send()["stored"]
+    run_jobs()
+    asked = len(site.asked)
+    assert send() == {"event_id": "e1", "stored": False}
+    run_jobs()
+    assert (WebhookEvent.objects.count(), len(site.asked)) == (1, asked)
+
+
+def test_the_first_plugin_is_asked_to_be_updated(connected, key):
+    raw, stamp = json.dumps(event()).encode(), str(int(time.time()))
+    mac = hmac.new(connected.signing_secret.encode(), f"{stamp}.".encode() + raw, hashlib.sha256).hexdigest()
+    first = {"HTTP_X_IGNY8_TIMESTAMP": stamp, "HTTP_X_IGNY8_SIGNATURE": f"sha256={mac}"}
+    answer = key.post(PATH, raw, content_type="application/json", **first)
+    # 403, which that plugin keeps for later.
+    assert (answer.status_code, "Update the plugin" in answer.json()["error"]) == (403, True)
+    assert not WebhookEvent.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ class FakeSite:
         self.asked: list[str] = []
         self.before = lambda path, params: None
         self.broken: dict[str, tuple[int, dict]] = {}
+        self.meta_keys: list[str] = []  # registered for the REST API
         self.reviews = False  # nobody but its own people may publish
 
     def post(self, pk: int, kind: str = "posts", **fields) -> dict:
@@ -91,7 +92,8 @@ class FakeSite:
 
 class _Handler(BaseHTTPRequestHandler):
     def do_OPTIONS(self):
-        self.send({})
+        meta = {key: {"type": "string"} for key in self.server.site.meta_keys}
+        self.send({"schema": {"properties": {"meta": {"properties": meta}}}})
 
     def do_POST(self):
         sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

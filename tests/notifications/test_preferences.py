@@ -1,6 +1,7 @@
 """By which channels a user is told: in the app, by mail once a day; and what is forgotten."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
@@ -8,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.accounts.models import Account
 from apps.core.models import Job
 from apps.notifications.models import Notification, NotificationPreference
 from apps.notifications.services.digest import digests_start, notifications_forget
@@ -145,7 +147,7 @@ def test_the_digest_is_one_mail_of_what_is_wanted_and_unread(verified, bob, run_
     assert job.state == "succeeded" and job.result == {"notifications": 1}
     [sent] = mail.outbox
     assert sent.to == ["alice@example.com"] and sent.subject.startswith(
-        "Alice: 1 notification of 9 March 2026"
+        "Alice: 1 notification of March 9, 2026"
     )
     html = sent.alternatives[0][0]
     assert "Credits are <low>" in sent.body and "Credits are &lt;low&gt;" in html
@@ -154,6 +156,17 @@ def test_the_digest_is_one_mail_of_what_is_wanted_and_unread(verified, bob, run_
         assert absent not in sent.body + html
     digests_start(now=NOW + timedelta(hours=1))
     assert not run_jobs() and len(mail.outbox) == 1
+
+
+def test_the_day_is_the_accounts_and_is_written_as_there(verified, run_jobs):
+    Account.objects.filter(pk=verified.account.pk).update(timezone="Asia/Tokyo", locale="de")
+    yesterday(verified, "credits_low")
+    in_tokyo = datetime(2026, 3, 10, 1, 0, tzinfo=ZoneInfo("Asia/Tokyo"))  # the ninth elsewhere
+    Notification.objects.update(created_at=in_tokyo)
+    assert digests_start(now=in_tokyo + timedelta(hours=22)) == 0
+    assert digests_start(now=in_tokyo + timedelta(hours=23)) == 1
+    run_jobs()
+    assert mail.outbox[0].subject == "Alice: 1 notification of 10. März 2026"
 
 
 def test_a_digest_follows_preferences_sites_and_a_day_that_was_missed(verified, run_jobs):

@@ -12,7 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Shop:
-    """Answers by `page(path, query)` → (content type, body) or None. `seen` holds what was asked for."""
+    """Answers by `page(path, query)` → (content type, body), ("location", address) or None.
+
+    `seen` holds what was asked for.
+    """
 
     def __init__(self):
         self.seen: list[str] = []
@@ -112,6 +115,29 @@ class Held(LinkedData):
         return super().page(path, query)
 
 
+class Wilful(LinkedData):
+    """No robots.txt, but a sitemap; pages with addresses that are none; one that leads to another shop."""
+
+    def __init__(self, count: int = 6, away: str = ""):
+        super().__init__(count)
+        self.away = away
+
+    def page(self, path, query):
+        if path == "/robots.txt":
+            return None
+        if path == "/sitemap.xml":
+            return "application/xml", self._urls(
+                ["http://[broken", "/away", *(f"/product/{n}" for n in range(self.count))]
+            )
+        if path == "/away":
+            return "location", self.away
+        if path.startswith("/product/"):
+            kind, body = super().page(path, query)
+            bad = '<link rel="canonical" href="http://[broken">'
+            return kind, body.replace("/img/", "http://[broken/img/").replace("</head>", f"{bad}</head>")
+        return super().page(path, query)
+
+
 class Microdata(Shop):
     """Microdata, no sitemap and no robots.txt: categories in a menu, lists with ?page=, prices with a comma."""
 
@@ -188,8 +214,12 @@ def served(shop: Shop):
             found = shop.page(parts.path, parse_qs(parts.query))
             kind, body = found or ("text/plain", "not found")
             body = body.encode() if isinstance(body, str) else body
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Type", kind)
+            if kind == "location":
+                self.send_response(302)
+                self.send_header("Location", body.decode())
+            else:
+                self.send_response(200 if found else 404)
+                self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from apps.parsing.models import Product, Source, SourceRun
-from tests.parsing.shops import LinkedData, Microdata, OpenGraph, Shop, served
+from tests.parsing.shops import LinkedData, Microdata, OpenGraph, Shop, Wilful, served
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -24,7 +24,15 @@ class Crawled:
 def crawl(live_server, settings):
     settings.INTERNAL_API_TOKEN = ["test-token"]
 
-    def run(shop: Shop, *, allow: bool = True, token: str = "test-token", path: str = "/", **task) -> Crawled:
+    def run(
+        shop: Shop,
+        *,
+        allow: bool = True,
+        also: tuple = (),
+        token: str = "test-token",
+        path: str = "/",
+        **task,
+    ) -> Crawled:
         source, _ = Source.objects.get_or_create(url=f"{shop.url}{path}", defaults={"site_key": "shop"})
         run = SourceRun.objects.create(source=source, status="running", attempts=1)
         order = {
@@ -34,7 +42,7 @@ def crawl(live_server, settings):
             },
             "api_url": live_server.url,
             "token": token,
-            "allow_private": [shop.place] if allow else [],
+            "allow_private": [shop.place, *also] if allow else [],
             "spiders": ["tests.parsing.special"],
             "delay": 0,
             "seconds": 60,
@@ -75,6 +83,17 @@ def test_linked_data_and_sitemaps(crawl):
         shop.prices[3] = "99.00"
         again = crawl(shop)
         assert (again.told["new"], again.told["updated"]) == (0, 1)
+
+
+def test_a_shop_without_robots_txt_and_one_that_leads_away(crawl):
+    with served(LinkedData()) as other, served(Wilful(away=f"{other.url}/product/1")) as shop:
+        done = crawl(shop, also=(other.place,))
+        assert done.told["new"] == 6, done.log
+        assert not Product.objects.filter(product_url__startswith=other.url).exists()
+        assert {p for p in other.seen if p != "/robots.txt"} == {"/product/1"}
+        shop.seen.clear(), other.seen.clear()
+        few = crawl(shop, config={"max_pages": 6})
+        assert len([p for p in shop.seen + other.seen if p != "/robots.txt"]) == 6, few.log
 
 
 def test_microdata_and_pages_of_lists(crawl):

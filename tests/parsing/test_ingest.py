@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from apps.parsing.addresses import normalised
+from apps.parsing.items import price_of
 from apps.parsing.models import ExternalCategory, Product, Source, SourceRun
 from apps.parsing.services.ingest import batch_ingest
 from tests.billing.threads import at_once
@@ -95,6 +96,36 @@ def test_bad_items_are_told_and_not_fatal(api, source):
     assert all(r["reason"] for r in found["rejected"])
     assert found["items_ingested"] == 2 == Product.objects.count()
     assert Product.objects.get(product_url__endswith="/10").price is None
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("1299.000", "1299.00"), ("0.500", "0.50"), ("1,299.000 USD", "1299.00"), ("1299,000", "1299.00"),
+        ("1.299,500 €", "1299.50"), ("12.5000", "12.50"),
+        ("1.299", "1299.00"), ("1,299", "1299.00"), ("1.299.000", "1299000.00"), ("12 345,67 kr", "12345.67"),
+    ],
+)  # fmt: skip
+def test_thousands_and_decimals_of_a_price(given, wanted):
+    assert price_of(given, None)[0] == wanted
+
+
+def test_digits_of_another_script_and_numbers_without_end(api, source):
+    raw = b'{"source_id":%d,"items":[%s]}' % (
+        source.pk,
+        b",".join(
+            b'{"title":"%d","product_url":"https://shop.example.com/p/%d","site_key":"shop",%s}'
+            % (n, n, more)
+            for n, more in enumerate(
+                ['"price":"١٢٣"'.encode(), b'"raw_data":{"a":1' + b"0" * 5000 + b"}", b'"price":"5"']
+            )
+        ),
+    )
+    answer = api.post("/internal/ingest-batch", raw, content_type="application/json")
+    assert answer.status_code == 200, answer.content
+    assert [r["index"] for r in answer.json()["rejected"]] == [1]
+    rows = {p.title: p for p in Product.objects.all()}  # what is stored can be read
+    assert (str(rows["0"].price), str(rows["2"].price)) == ("123.00", "5.00")
 
 
 def test_odd_unicode_null_characters_and_what_is_too_large(api, source):

@@ -95,6 +95,11 @@ def test_a_crawl_belongs_to_one_worker(api, source, tasks):
     assert report(api, source, "running", run_id=run_id, worker="b:2").status_code == 409
     assert report(api, source, "nonsense").status_code == 422
     assert report(api, source, "discovered").status_code == 422
+    assert report(api, source, "running").status_code == 200  # by a worker without a name
+    assert report(api, source, "running", worker="b:2").status_code == 409
+    assert report(api, source, "waiting").status_code == 200
+    assert report(api, source, "error").json()["source_status"] == "error"
+    assert report(api, source, "broken").json()["source_status"] == "broken"
 
 
 def test_a_silent_worker_loses_its_crawl(api, source, tasks):
@@ -119,6 +124,46 @@ def test_a_silent_worker_loses_its_crawl(api, source, tasks):
             break
     source.refresh_from_db()
     assert source.status == "error" and "attempts" in source.error_message
+
+
+def test_a_worker_that_was_started_anew_keeps_nothing_of_its_forerunner(api, source, tasks):
+    """A container that starts again has the same host name, and its process the same number."""
+    run_id = api.post(f"/internal/sources/{source.pk}/force-run").json()["run_id"]
+    report(api, source, "running", run_id=run_id, worker="a:1")
+
+    def beat(**more) -> int:
+        return api.post("/internal/workers/heartbeat", {"hostname": "a", "pid": 1, **more}).json()[
+            "runs_renewed"
+        ]
+
+    assert beat() == 1 and beat(run_ids=[run_id]) == 1 and beat(run_ids=[]) == 0
+    SourceRun.objects.update(started_at=timezone.now() - timedelta(hours=7))
+    assert beat() == 0 and beat(run_ids=[run_id, run_id + 1]) == 1
+    for bad in (["x"], [0], [2**70], 5, {"a": 1}):
+        answer = api.post("/internal/workers/heartbeat", {"hostname": "a", "pid": 1, "run_ids": bad})
+        assert answer.status_code == 422
+
+
+def test_what_is_crawled_out_of_the_backlog_goes_back_to_it(api, source, tasks):
+    category = {"name": "Mugs", "url": "https://shop.example.com/mugs", "site_key": "shop"}
+    ingest(api, source, [], categories=[category])
+    found = Source.objects.get(status="discovered")
+    for end in ("waiting", "error"):
+        run_id = api.post(f"/internal/sources/{found.pk}/force-run").json()["run_id"]
+        report(api, found, "running", run_id=run_id, worker="a:1")
+        assert report(api, found, end, run_id=run_id, worker="a:1").json()["source_status"] == "discovered"
+    api.post("/internal/sources/backlog/activate", {"source_ids": [found.pk]})
+    api.post(f"/internal/sources/{found.pk}/toggle", {"is_active": False})
+    api.post(f"/internal/sources/{found.pk}/force-run")
+    assert report(api, found, "waiting").json()["source_status"] == "disabled"
+
+
+def test_a_source_that_batches_have_begun_while_it_was_off(api, source, tasks):
+    api.post(f"/internal/sources/{source.pk}/toggle", {"is_active": False})
+    ingest(api, source, [item(1)])
+    api.post(f"/internal/sources/{source.pk}/toggle", {"is_active": True})
+    runs.due_enqueue()
+    assert api.get(f"/internal/sources/{source.pk}").json()["status"] == "running" and tasks.take() == []
 
 
 def test_a_task_that_nobody_takes_is_sent_again(api, source, tasks):

@@ -9,6 +9,8 @@ from apps.accounts.models import TelegramSubscriber
 from apps.accounts.services.telegram import subscriber_topic
 from apps.notifications.models import TelegramMessage
 from apps.parsing.models import Product, Source, SourceRun
+from apps.parsing.services.workers import spiders_sync
+from tests.billing.threads import at_once
 from tests.parsing.conftest import ingest, item
 
 FIELDS = {
@@ -120,6 +122,9 @@ def test_patch(api, source):
         and answer.json()["config"] == {"delay": 1}
     )
     assert api.patch(f"/internal/sources/{source.pk}", {"strategy": "wide"}).status_code == 422
+    deep = b'{"config": {"a": ' + b"[" * 500 + b"]" * 500 + b"}}"
+    answer = api.patch(f"/internal/sources/{source.pk}", deep, content_type="application/json")
+    assert answer.status_code == 422 and "nested" in answer.json()["detail"][0]["msg"]
     assert api.patch("/internal/sources/424242", {"priority": 7}).status_code == 404
 
 
@@ -175,6 +180,9 @@ def test_toggle_by_body_and_by_query(api, source):
     }  # fmt: skip
     assert api.post(path, {"is_active": "perhaps"}).status_code == 422
     assert api.post(path, {}).status_code == 422
+    for body in (b"5", b"null", b"[1]"):
+        answer = api.post(f"{path}?is_active=false", body, content_type="application/json")
+        assert answer.status_code == 200 and answer.json()["is_active"] is False
     assert api.post("/internal/sources/424242/toggle", {"is_active": True}).status_code == 404
 
 
@@ -227,6 +235,15 @@ def test_sync_spiders_tells_of_new_ones_once(api, messages):
     assert again.json()["new_spiders"] == ["other"]
     assert [m.text[-15:] for m in messages.order_by("pk")] == ["generic, mrgeek", "w spiders: other"[-15:]]
     assert api.post("/internal/sources/sync-spiders", {"available_spiders": "generic"}).status_code == 422
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_start_together_announce_a_spider_once(settings):
+    settings.TELEGRAM_BOT_TOKEN = "1:test"
+    TelegramSubscriber.objects.create(chat_id=77, subscriptions=["spiders"])
+    told = at_once(4, lambda n: spiders_sync(names=["generic", "mrgeek"]))
+    assert sorted(told) == [[], [], [], ["generic", "mrgeek"]]
+    assert TelegramMessage.objects.count() == 1
 
 
 def test_a_broken_source_is_told(api, source, messages):

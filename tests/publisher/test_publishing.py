@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.core import jobs
 from apps.core.errors import Conflict, Invalid, NotFound
 from apps.core.models import Job
+from apps.integration.models import SiteIntegration
 from apps.notifications.models import Notification
 from apps.publisher.models import HostedPage, PublishingRecord
 from apps.publisher.services.publishing import content_publish
@@ -207,6 +208,33 @@ def test_targets(alice, content):
     alice.site.save()
     assert alice.client.post("/api/v1/publisher/publish/", {"content_ids": [content.pk]}).status_code == 409
     assert not Job.objects.exists()
+
+
+def test_the_text_of_a_term_is_no_post_by_itself(alice):
+    """A hosted site shows it as a page; a WordPress gets it where its people have said as what."""
+    connection = SiteIntegration.objects.create(
+        account=alice.account, site=alice.site, base_url="https://blog.example.com", auth_method="plugin"
+    )
+    content = ApprovedContentFactory(site=alice.site, content_type="taxonomy_term")
+    ask = {
+        "/api/v1/publisher/publish/": {"content_ids": [content.pk]},
+        "/api/v1/publisher/records/": {"content": content.pk},
+        f"/api/v1/writer/content/{content.pk}/publish_to_wordpress/": {},
+        f"/api/v1/writer/content/{content.pk}/schedule/": {},
+    }
+    for path, body in ask.items():
+        answer = alice.client.post(path, body)
+        assert (answer.status_code, answer.json()["details"]) == (409, {"content_ids": [content.pk]}), path
+        assert "post_types" in answer.json()["error"]
+    with pytest.raises(Conflict, match="taxonomy_term"):
+        publish(content)
+    assert not Job.objects.exists() and PublishingRecord.objects.get().status == "failed"
+    assert publish(content, "test:2", target="hosted")["external_url"]
+    chosen = alice.client.patch(
+        f"/api/v1/integration/{connection.pk}/", {"post_types": {"taxonomy_term": "page"}}
+    )
+    assert chosen.status_code == 200, chosen.content
+    assert alice.client.post("/api/v1/publisher/publish/", {"content_ids": [content.pk]}).status_code == 200
 
 
 def test_a_failed_update_leaves_what_is_out(alice, content):

@@ -1,12 +1,14 @@
 """The account, its plan and what the plan allows."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from dateutil.relativedelta import relativedelta
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from apps.core.locales import day_text, moment_text, money_text
 from apps.core.models import TenantModel, TenantQuerySet
 
 # The parts of the product that an account may switch off: the apps of these names.
@@ -72,6 +74,17 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def day(self, moment: datetime) -> str:
+        """The day of a moment where the account is, in its language."""
+        return day_text(moment, timezone=self.timezone, locale=self.locale)
+
+    def moment(self, moment: datetime) -> str:
+        """The day, the time and the zone."""
+        return moment_text(moment, timezone=self.timezone, locale=self.locale)
+
+    def money(self, amount: Decimal, currency: str) -> str:
+        return money_text(amount, currency, locale=self.locale)
 
 
 class Subscription(TenantModel):

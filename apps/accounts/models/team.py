@@ -58,6 +58,7 @@ class AuditRecord(models.Model):
 
     class Action(models.TextChoices):
         ACCOUNTS_READ = "accounts_read"
+        ACCOUNTS_CHANGED = "accounts_changed"
         IMPERSONATED = "impersonated"
         USER_REMOVED = "user_removed"
 
@@ -74,7 +75,10 @@ class AuditRecord(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["account", "-created_at"], name="audit_account")]
+        indexes = [
+            models.Index(fields=["account", "-created_at"], name="audit_account"),
+            models.Index(fields=["created_at"], name="audit_created"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor_email} {self.action} {self.subject}"

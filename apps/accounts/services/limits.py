@@ -86,6 +86,22 @@ def limit_room(*, account_id: int, resource: str) -> int:
     return NO_LIMIT if not limit else max(0, limit - used)
 
 
+def limit_check(*, account_id: int, resource: str) -> None:
+    """Refuses what would be refused at its end, before anything is paid for it. Takes and locks nothing.
+
+    Raises PlanLimitReached.
+    """
+    limit, period = limit_of(account_id=account_id, resource=resource)
+    spent = LimitCounter.objects.filter(
+        account_id=account_id, resource=resource, period=period, used__gte=limit
+    )
+    if limit and spent.exists():
+        raise PlanLimitReached(
+            f"Your plan's {limit:,} {resource} of this month are used up. Wait for the next, or move to a larger plan.",
+            details={"resource": resource, "limit": limit},
+        )
+
+
 def limit_give(*, account_id: int, resource: str, n: int = 1) -> None:
     """Gives back what was deleted. What is counted by month is never given back."""
     if n <= 0 or RESOURCES[resource][1]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.models import Account, Invitation, User
@@ -62,13 +63,19 @@ def _invitation(payload: dict) -> Mail | None:
     invitation = found.first()
     if invitation is None:
         return None
+    account = Account.objects.get(pk=invitation.account_id)
     context = {
-        "account": Account.objects.get(pk=invitation.account_id),
+        "account": account,
         "invitation": invitation,
         "url": link_url(purpose="invitation", value=[invitation.pk, str(invitation.code)]),
-        "hours": HOURS["invitation"],
+        "expires": account.moment(invitation.expires_at),
     }
     return Mail(invitation.email, context)
+
+
+def _staff(payload: dict) -> Mail | None:
+    to = settings.STAFF_EMAIL
+    return Mail(to, {"text": payload["text"], "url": f"{settings.PUBLIC_URL}/admin/"}) if to else None
 
 
 # Name of the templates -> who it goes to and what it says; None: nobody waits for it any more.
@@ -79,11 +86,12 @@ MAILS: dict[str, Callable[[dict], Mail | None]] = {
     "changed": _changed,
     "password": _password,
     "invitation": _invitation,
+    "staff": _staff,
 }
 
 
 # Nobody asked for these: they warn, and always go.
-NOTICES = ("changed", "password")
+NOTICES = ("changed", "password", "staff")
 
 
 def mail_queue(*, name: str, account_id: int, **payload) -> None:

@@ -8,16 +8,15 @@ from rest_framework import mixins, viewsets
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.models import Account, AuditRecord, Site, Subscription, User
+from apps.accounts.models import Account, Site, Subscription, User
 from apps.accounts.serializers.auth import AccountSerializer
 from apps.accounts.serializers.team import (
     AccountSettingsSerializer,
     StaffUserSerializer,
     SubscriptionSerializer,
 )
-from apps.accounts.services.audit import audit
+from apps.accounts.services.audit import StaffAudit, is_staff, known_id
 from apps.core.filters import FilterSet
-from apps.core.ratelimit import client_address
 from apps.core.tenancy import tenant_of
 from apps.core.viewsets import TenantReadViewSet
 
@@ -51,7 +50,7 @@ class AccountFilterSet(FilterSet):
     list=extend_schema(description="The caller's own account; for staff all, which leaves a record."),
     retrieve=extend_schema(description="The caller's own account; for staff any, which leaves a record."),
 )
-class AccountViewSet(viewsets.ReadOnlyModelViewSet):
+class AccountViewSet(StaffAudit, viewsets.ReadOnlyModelViewSet):
     area = "accounts"
     queryset = Account.objects.all()
     serializer_class = AccountSerializer
@@ -61,25 +60,19 @@ class AccountViewSet(viewsets.ReadOnlyModelViewSet):
     search_fields = ["name"]
 
     def get_queryset(self):
-        tenant = tenant_of(self.request)
         if getattr(self, "swagger_fake_view", False):
             return self.queryset.none()
-        user = self.request.user
-        if not (user.is_staff and user.is_active):
-            return self.queryset.filter(pk=tenant.account_id)
-        self._record(self.kwargs.get("pk"))
-        return self.queryset.all()
+        if is_staff(self.request):
+            return self.queryset.all()
+        return self.queryset.filter(pk=tenant_of(self.request).account_id)
 
-    def _record(self, pk: str | None) -> None:
+    def asks_for_own(self) -> bool:
         own = tenant_of(self.request)
-        if own is None or str(own.account_id) != pk:
-            audit(
-                action=AuditRecord.Action.ACCOUNTS_READ,
-                actor=self.request.user,
-                subject=f"account {pk}" if pk else "all accounts",
-                details={"query": self.request.META.get("QUERY_STRING", "")[:500]},
-                address=client_address(self.request),
-            )
+        return own is not None and str(own.account_id) == self.kwargs.get("pk")
+
+    def asked_account(self):
+        asked = known_id(self.kwargs.get("pk"))
+        return Account.objects.filter(pk=asked) if asked else None
 
 
 class SubscriptionFilterSet(FilterSet):
@@ -113,7 +106,7 @@ def _count_of(model) -> Coalesce:
 
 
 @extend_schema_view(list=extend_schema(description="Every account with its credits, plan and owner."))
-class StaffUserViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class StaffUserViewSet(StaffAudit, mixins.ListModelMixin, viewsets.GenericViewSet):
     area = "staff"
     queryset = Account.objects.annotate(
         credits=Coalesce(F("credit_balance__balance"), 0),

@@ -304,8 +304,10 @@ class Engine:
     def _item(self, stage: Stage, config: dict, item_id: int, object_id: int) -> None:
         """One item."""
         attempts = self._begin(item_id)
+        finished = False
 
         def finish(result: dict) -> None:
+            nonlocal finished
             done = self._held(item_id).update(
                 state=RunItem.State.DONE,
                 result=result,
@@ -315,6 +317,7 @@ class Engine:
             )
             if not done:
                 raise LeaseLost
+            finished = True
 
         work = Work(
             run=self.run,
@@ -326,8 +329,8 @@ class Engine:
         )
         try:
             stage.work(work)
-            # A service that found its work stored before has nothing to finish.
-            self._held(item_id).update(state=RunItem.State.DONE, finished_at=timezone.now())
+            if not finished:  # a service that found its work stored before has nothing to finish
+                self._held(item_id).update(state=RunItem.State.DONE, finished_at=timezone.now())
         except LeaseLost:
             raise
         except AlreadySettled:

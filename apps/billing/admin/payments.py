@@ -12,7 +12,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from apps.billing.admin.credits import ConfirmForm, ReadOnlyAdmin
-from apps.billing.models import Payment, PaymentMethod, StripeEvent
+from apps.billing.models import Dispute, Payment, PaymentMethod, StripeEvent
 from apps.billing.services.payments import payment_approve, payment_reject
 from apps.billing.services.stripe import payment_refund
 from apps.core.errors import AppError
@@ -34,6 +34,17 @@ class MoneyBackForm(ReasonForm):
     )
 
 
+class CreditsMissingFilter(admin.SimpleListFilter):
+    title = "credits missing"
+    parameter_name = "missing"
+
+    def lookups(self, request, model_admin):
+        return [("yes", "Yes: they were spent when the money went back")]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(credits_missing__gt=0) if self.value() == "yes" else queryset
+
+
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyAdmin):
     list_display = [
@@ -45,11 +56,13 @@ class PaymentAdmin(ReadOnlyAdmin):
         "amount",
         "currency",
         "refunded",
+        "dispute",
         "surplus",
+        "credits_missing",
         "reference",
     ]
     list_select_related = ["account", "invoice"]
-    list_filter = ["status", "method", "surplus", "currency"]
+    list_filter = ["status", "dispute", "method", "surplus", CreditsMissingFilter, "currency"]
     search_fields = ["reference", "invoice__number", "account__name", "intent_id"]
     date_hierarchy = "created_at"
     exclude = ["proof"]
@@ -95,7 +108,8 @@ class PaymentAdmin(ReadOnlyAdmin):
         permissions=["review"],
         dialog={
             "title": "Give money back",
-            "description": "Makes a credit note, and takes the share of the bought credits that is still there.",
+            "description": "Makes a credit note, and takes the share of the credits that is still there. A plan "
+            "gets shorter by this share; all of a month back ends it now, all of an upgrade undoes it.",
             "form_class": MoneyBackForm,
             "form_submit_text": "Give back",
         },
@@ -128,6 +142,25 @@ def _tell(request: HttpRequest, act: Callable[[], Payment]) -> None:
         messages.success(request, f"The payment is {payment.get_status_display().lower()}.")
     except AppError as error:
         messages.error(request, error.message)
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnlyAdmin):
+    list_display = [
+        "opened_at",
+        "account",
+        "payment",
+        "state",
+        "amount",
+        "reason",
+        "credits_taken",
+        "credits_missing",
+        "closed_at",
+    ]
+    list_select_related = ["account", "payment"]
+    list_filter = ["state", "reason"]
+    search_fields = ["stripe_id", "account__name", "payment__invoice__number"]
+    date_hierarchy = "opened_at"
 
 
 @admin.register(PaymentMethod)

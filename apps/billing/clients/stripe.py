@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import stripe
@@ -36,6 +36,17 @@ class BadSignature(Exception):
 
 
 @dataclass(frozen=True)
+class BankDispute:
+    """`amount` in the smallest unit of its currency, which may not be the payment's."""
+
+    id: str
+    status: str
+    reason: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True)
 class Intent:
     """A PaymentIntent. Amounts are in the currency's smallest unit."""
 
@@ -45,6 +56,8 @@ class Intent:
     amount_refunded: int
     client_secret: str
     error: str
+    disputed: bool = False
+    disputes: tuple[BankDispute, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -138,7 +151,14 @@ class StripeClient:
 
     def intent(self, intent_id: str) -> Intent:
         params = {"expand": ["latest_charge"]}
-        return _intent(self._ask(self._sdk.payment_intents.retrieve, intent_id, params))
+        found = _intent(self._ask(self._sdk.payment_intents.retrieve, intent_id, params))
+        return replace(found, disputes=self._disputes(intent_id)) if found.disputed else found
+
+    def _disputes(self, intent_id: str) -> tuple[BankDispute, ...]:
+        found = self._ask(self._sdk.disputes.list, {"payment_intent": intent_id, "limit": 100})
+        return tuple(
+            BankDispute(d.id, d.status, d.reason or "", d.amount, d.currency.upper()) for d in found.data
+        )
 
     def intent_cancel(self, intent_id: str) -> Intent:
         return _intent(self._ask(self._sdk.payment_intents.cancel, intent_id))
@@ -196,5 +216,6 @@ def _intent(answer: stripe.PaymentIntent) -> Intent:
         amount_received=received,
         amount_refunded=(charge.get("amount_refunded") or 0) if isinstance(charge, dict) else 0,
         client_secret=found["client_secret"],
+        disputed=isinstance(charge, dict) and bool(charge.get("disputed")),
         error=(found.get("last_payment_error") or {}).get("message") or "",
     )

@@ -9,7 +9,7 @@ from apps.billing.models.ledger import (
     CreditUsage,
     Operation,
 )
-from apps.billing.models.payments import Payment, PaymentMethod, StripeCustomer, StripeEvent
+from apps.billing.models.payments import Dispute, Payment, PaymentMethod, StripeCustomer, StripeEvent
 
 __all__ = [
     "CreditBalance",
@@ -20,6 +20,7 @@ __all__ = [
     "CreditPrice",
     "CreditPriceChange",
     "CreditUsage",
+    "Dispute",
     "Invoice",
     "InvoiceLine",
     "InvoiceSeries",

@@ -90,6 +90,8 @@ class CreditEntry(TenantModel):
         ADJUST = "adjust"
         REFUND = "refund"
         CHARGE = "charge"
+        RECLAIM = "reclaim"
+        RESTORE = "restore"
 
     # No constraint: see docs/adr/ledger.md.
     account = models.ForeignKey(

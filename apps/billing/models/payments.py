@@ -68,6 +68,15 @@ class Payment(TenantModel):
         REJECTED = "rejected"
         REFUNDED = "refunded"
 
+    class DisputeState(models.TextChoices):
+        """`inquiry`: the bank only asks. `open`: it has the money for now. `closed`: an inquiry came to nothing."""
+
+        INQUIRY = "inquiry"
+        OPEN = "open"
+        WON = "won"
+        LOST = "lost"
+        CLOSED = "closed"
+
     invoice = models.ForeignKey(Invoice, on_delete=models.RESTRICT, related_name="payments")
     method = models.CharField(max_length=8, choices=Method)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
@@ -82,6 +91,13 @@ class Payment(TenantModel):
         default=False, help_text="The invoice was paid or void already: give it back."
     )
     refunded = models.DecimalField(max_digits=12, decimal_places=2, default=0)
+    charged_back = models.DecimalField(
+        max_digits=12, decimal_places=2, default=0, help_text="Of what was refunded: by lost disputes."
+    )
+    dispute = models.CharField(max_length=8, choices=DisputeState, blank=True)
+    credits_missing = models.PositiveIntegerField(
+        default=0, help_text="Credits that were spent when they were to be taken back with the money."
+    )
     reviewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -112,6 +128,35 @@ class Payment(TenantModel):
         return f"{self.amount} {self.currency} by {self.method}"
 
 
+class Dispute(TenantModel):
+    """A buyer's bank asks a payment back (a chargeback), as Stripe told when it was last asked."""
+
+    tenant_site = None
+
+    payment = models.ForeignKey(Payment, on_delete=models.CASCADE, related_name="disputes")
+    stripe_id = models.CharField(max_length=80, unique=True)
+    state = models.CharField(max_length=8, choices=Payment.DisputeState)
+    amount = models.DecimalField(max_digits=12, decimal_places=2, help_text="In the payment's currency.")
+    reason = models.CharField(max_length=60, blank=True, help_text="Stripe's word for it.")
+    credits_taken = models.PositiveIntegerField(default=0)
+    credits_missing = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-opened_at", "-id"]
+        indexes = [
+            models.Index(
+                fields=["payment"],
+                name="dispute_open",
+                condition=models.Q(state__in=["inquiry", "open"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stripe_id}: {self.state}"
+
+
 class StripeEvent(models.Model):
     """What Stripe sent, as it sent it, stored before it is handled. `account_id` None: of nobody here."""
 
@@ -124,6 +169,7 @@ class StripeEvent(models.Model):
 
     class Meta:
         ordering = ["-received_at"]
+        indexes = [models.Index(fields=["received_at"], name="stripe_event_received")]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"

@@ -46,7 +46,7 @@ class PaymentSerializer(TenantSerializer):
 
     class Meta:
         model = Payment
-        fields = ["id", "invoice", "invoice_number", "method", "status", "amount", "currency", "refunded",
+        fields = ["id", "invoice", "invoice_number", "method", "status", "amount", "currency", "refunded", "dispute",
                   "reference", "notes", "has_proof", "reason", "paid_at", "reviewed_at", "created_at"]  # fmt: skip
         read_only_fields = fields
 

@@ -23,7 +23,15 @@ class StaffPaymentSerializer(PaymentSerializer):
 
     class Meta(PaymentSerializer.Meta):
         model = Payment
-        fields = ["account", "account_name", *PaymentSerializer.Meta.fields, "surplus", "reviewed_by"]
+        fields = [
+            "account",
+            "account_name",
+            *PaymentSerializer.Meta.fields,
+            "surplus",
+            "charged_back",
+            "credits_missing",
+            "reviewed_by",
+        ]
         read_only_fields = fields
 
 
@@ -63,6 +71,7 @@ class BillingStatsSerializer(serializers.Serializer):
     money = MoneySumsSerializer(many=True)
     pending_payments = serializers.IntegerField()
     surplus_payments = serializers.IntegerField(help_text="To be given back.")
+    open_disputes = serializers.IntegerField(help_text="Payments that a bank disputes, or asks about.")
     paid_plans = serializers.IntegerField()
     credits_granted = serializers.IntegerField()
     credits_used = serializers.IntegerField()

@@ -2,7 +2,7 @@
 
 Between two such events the set of lots is constant. So a spend looks at no lot: what was spent since the last
 event is the sum of what the lots held then, less the balance now, and is shared out over the lots at the next
-event (`_fold`), in the order they expire. The result is the one that sharing out each spend at once would
+event (`lots_fold`), in the order they expire. The result is the one that sharing out each spend at once would
 have.
 """
 
@@ -61,7 +61,7 @@ def lot_add(
     **fields,
 ) -> None:
     """A grant to a locked balance."""
-    _fold(balance)
+    lots_fold(balance)
     _grant(balance, amount, kind, reference, expires_at, entry_kind, **fields)
     if expires_at is not None and expires_at < balance.next_event_at:
         balance.next_event_at = expires_at
@@ -71,7 +71,7 @@ def lot_add(
 def catch_up(balance: CreditBalance, now: datetime) -> None:
     """Expires the lots of a locked balance that are over; grants the plan's credits of the period, once."""
     before, entry = balance.balance, None
-    lots = _fold(balance)
+    lots = lots_fold(balance)
     for lot in lots:
         if lot.expires_at is not None and lot.expires_at <= now and lot.remaining:
             entry = entry_add(
@@ -88,7 +88,7 @@ def catch_up(balance: CreditBalance, now: datetime) -> None:
         plan = subscription.plan
         for start, end in _periods_due(subscription, now):
             expires_at = None if plan.rolls_over else end
-            _grant(balance, plan.monthly_credits, CreditLot.Kind.PLAN, _plan_reference(start), expires_at)
+            _grant(balance, plan.monthly_credits, CreditLot.Kind.PLAN, plan_reference(start), expires_at)
         events.append(subscription.period_at(now)[1])
         balance.low_mark = -(-plan.monthly_credits // 5)
     balance.next_event_at = min(events)
@@ -148,7 +148,7 @@ def crossings_tell(*, account_id: int, before: int, after: int, entry_id: int) -
         )
 
 
-def _fold(balance: CreditBalance) -> list[CreditLot]:
+def lots_fold(balance: CreditBalance) -> list[CreditLot]:
     """Shares out over the lots what was spent, or given back, since the last event; returns them by expiry.
 
     A lot that expired before `next_event_at` was dealt with by an earlier event and takes nothing back: what
@@ -207,7 +207,7 @@ def _grant(
     entry_add(balance, amount=amount, kind=entry_kind, reference=reference, **fields)
 
 
-def _plan_reference(start: datetime) -> str:
+def plan_reference(start: datetime) -> str:
     return f"plan:{start:%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -231,6 +231,6 @@ def _periods_due(subscription: Subscription, now: datetime) -> Iterator[tuple[da
         period = min(current, subscription.period_at(max(subscription.anchor, subscription.created_at)))
     paid_until = subscription.paid_until
     while period[0] <= current[0] and (paid_until is None or period[0] < paid_until):
-        if _plan_reference(period[0]) > newest:
+        if plan_reference(period[0]) > newest:
             yield period
         period = subscription.period_at(period[1])

@@ -2,7 +2,7 @@
 
 from apps.accounts.models import User
 from apps.billing.models import Invoice
-from apps.billing.services.pdf import amount_text, day_text, invoice_pdf
+from apps.billing.services.pdf import invoice_pdf
 from apps.core.jobs import job_start
 from apps.core.mail import mail_send
 
@@ -22,7 +22,7 @@ def papers_queue(invoice: Invoice) -> None:
 def paper_send(*, account_id: int, invoice_id: int, user_id: int) -> bool:
     """Sends it, as it stands now. False: the person is no owner any more. Raises what `mail_send` does."""
     owners = User.objects.filter(account_id=account_id, pk=user_id, role="owner", is_active=True)
-    user = owners.first()
+    user = owners.select_related("account").first()
     papers = Invoice.objects.select_related("corrects").prefetch_related("lines")
     invoice = papers.filter(account_id=account_id, pk=invoice_id).first()
     if user is None or invoice is None:
@@ -31,8 +31,8 @@ def paper_send(*, account_id: int, invoice_id: int, user_id: int) -> bool:
         "user": user,
         "invoice": invoice,
         "is_note": invoice.kind == Invoice.Kind.CREDIT_NOTE,
-        "total": amount_text(abs(invoice.total), invoice.currency),
-        "due": day_text(invoice.due_at),
+        "total": user.account.money(abs(invoice.total), invoice.currency),
+        "due": user.account.day(invoice.due_at),
     }
     pdf = (f"{invoice.number}.pdf", invoice_pdf(invoice), "application/pdf")
     mail_send(to=user.email, template="paper", context=context, attachments=[pdf])

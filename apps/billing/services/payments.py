@@ -1,7 +1,6 @@
-"""Payments: begun, ended, refunded. What a paid invoice brings is given here, once."""
+"""Payments: begun and ended. What a paid invoice brings is given here, once. Given back: money_back.py."""
 
 from datetime import timedelta
-from decimal import Decimal
 
 from django.core.files.base import File
 from django.db import transaction
@@ -11,14 +10,13 @@ from apps.billing.models import CreditLot, CreditPackage, Invoice, InvoiceLine, 
 from apps.billing.services.invoices import (
     UNPAID,
     Item,
-    credit_note_create,
     invoice_draft,
     invoice_finalise,
     invoice_locked,
-    money,
 )
-from apps.billing.services.ledger import credits_adjust, credits_grant
-from apps.billing.services.subscriptions import line_deliver, subscription_locked
+from apps.billing.services.ledger import credits_grant
+from apps.billing.services.plan_lines import line_deliver, upgrade_obstacle
+from apps.billing.services.subscriptions import subscription_locked
 from apps.billing.services.telling import owners_tell
 from apps.core.errors import Conflict, NotFound
 
@@ -98,23 +96,35 @@ def payment_begin(
 def payment_succeed(*, payment_id: int, user_id: int | None = None) -> Payment:
     """The money is there: the invoice is paid, and what it sells is given, in one transaction. Twice: nothing.
 
-    Where the invoice was paid otherwise, or is void, the payment is a surplus that staff give back.
+    Where the invoice was paid otherwise, is void, or can bring nothing any more, the payment is a surplus that staff
+    give back; of the last, a person who approves it is told by a Conflict instead.
     """
     with transaction.atomic():
-        payment, invoice = _locked(payment_id)
+        payment, invoice = payment_locked(payment_id)
         if payment.status in (Payment.Status.SUCCEEDED, Payment.Status.REFUNDED):
             return payment
         payment.status, payment.reason = Payment.Status.SUCCEEDED, ""
         payment.paid_at = timezone.now()
         payment.surplus = invoice.status not in UNPAID
+        if not payment.surplus and (
+            obstacle := upgrade_obstacle(account_id=payment.account_id, invoice_id=invoice.pk)
+        ):
+            if user_id:
+                raise Conflict(
+                    f"{obstacle} If the money is to go back, void invoice {invoice} and approve the payment: "
+                    "it is a surplus then, to be given back."
+                )
+            payment.surplus = True
         if user_id:
             payment.reviewed_by_id, payment.reviewed_at = user_id, payment.paid_at
         payment.save()
         if payment.surplus:
-            _tell(payment, f"Invoice {invoice} needed no payment any more; the money will be given back.")
+            payment_tell(
+                payment, f"Invoice {invoice} needed no payment any more; the money will be given back."
+            )
         else:
             _paid(invoice)
-            _tell(payment, f"Invoice {invoice.number} is paid: thank you.", "success")
+            payment_tell(payment, f"Invoice {invoice.number} is paid: thank you.", "success")
     return payment
 
 
@@ -137,40 +147,7 @@ def payment_reject(*, payment_id: int, user_id: int, reason: str) -> Payment:
     return _end(payment_id, Payment.Status.REJECTED, reason, user_id)
 
 
-def refund_record(*, payment_id: int, refunded: Decimal, reason: str, user_id: int | None = None) -> Payment:
-    """In all `refunded` of the payment went back: a credit note over what is new of it, its share of the credits taken.
-
-    No more credits are taken than are there. A sum that is recorded already does nothing.
-    """
-    with transaction.atomic():
-        payment, invoice = _locked(payment_id)
-        new = money(min(refunded, payment.amount), payment.currency) - payment.refunded
-        if new <= 0 or payment.status != Payment.Status.SUCCEEDED:
-            return payment
-        payment.refunded += new
-        if payment.refunded == payment.amount:
-            payment.status = Payment.Status.REFUNDED
-        payment.save(update_fields=["refunded", "status"])
-        if payment.surplus:  # no invoice was paid with it, so there is none to correct
-            return payment
-        note = credit_note_create(
-            invoice, total=new, reference=f"refund:{payment.pk}:{payment.refunded}", reason=reason
-        )
-        lines = InvoiceLine.objects.filter(invoice=invoice, kind=InvoiceLine.Kind.PACKAGE)
-        credits = int(sum(line.credits for line in lines) * new / payment.amount)
-        if credits:
-            credits_adjust(
-                account_id=payment.account_id,
-                amount=-credits,
-                reference=f"invoice:{note.pk}",
-                note=f"Refund of invoice {invoice.number}: {reason}"[:300],
-                user_id=user_id,
-            )
-        _tell(payment, f"{new} {payment.currency} of invoice {invoice.number} went back: {note.number}.")
-    return payment
-
-
-def _locked(payment_id: int) -> tuple[Payment, Invoice]:
+def payment_locked(payment_id: int) -> tuple[Payment, Invoice]:
     """Locks the subscription, the invoice, then the payment: the order of all."""
     payment = Payment.objects.filter(pk=payment_id).first()
     if payment is None:
@@ -193,7 +170,7 @@ def _transfer(payment_id: int) -> Payment:
 
 def _end(payment_id: int, status: str, reason: str, user_id: int | None) -> Payment:
     with transaction.atomic():
-        payment, invoice = _locked(payment_id)
+        payment, invoice = payment_locked(payment_id)
         if payment.status == status:
             return payment
         if payment.status != Payment.Status.PENDING:
@@ -202,7 +179,7 @@ def _end(payment_id: int, status: str, reason: str, user_id: int | None) -> Paym
         if user_id:
             payment.reviewed_by_id, payment.reviewed_at = user_id, timezone.now()
         payment.save()
-        _tell(payment, f"Invoice {invoice} is not paid: {reason}", "error")
+        payment_tell(payment, f"Invoice {invoice} is not paid: {reason}", "error")
     return payment
 
 
@@ -214,7 +191,7 @@ def _paid(invoice: Invoice) -> Invoice:
     invoice.save(update_fields=["status", "paid_at"])
     for line in InvoiceLine.objects.select_related("plan").filter(invoice=invoice):
         if line.kind != InvoiceLine.Kind.PACKAGE:
-            line_deliver(line)
+            line_deliver(line, now)
             continue
         credits_grant(
             account_id=invoice.account_id,
@@ -227,7 +204,7 @@ def _paid(invoice: Invoice) -> Invoice:
     return invoice
 
 
-def _tell(payment: Payment, message: str, severity: str = "info") -> None:
+def payment_tell(payment: Payment, message: str, severity: str = "info") -> None:
     owners_tell(
         account_id=payment.account_id,
         severity=severity,

@@ -63,7 +63,9 @@ def _lapsed(current: Subscription, now: datetime) -> bool:
 
 def _upgrade(current: Subscription, plan: Plan, now: datetime) -> Quote:
     start, end = current.period_at(now)
-    left, month = int((end - now).total_seconds()), int((end - start).total_seconds())
+    month = int((end - start).total_seconds())
+    end = min(end, current.paid_until)  # which is earlier where part of the month was given back
+    left = int((end - now).total_seconds())
     days = -(-(end - now) // timedelta(days=1))
     amount = money((plan.price - current.plan.price) * left / month, plan.currency)
     credits = max(0, (plan.monthly_credits - current.plan.monthly_credits) * left // month)

@@ -39,6 +39,7 @@ def billing_stats(*, date_from: date | None = None, date_to: date | None = None)
         plans += row["n"]
     payments = Payment.objects.aggregate(
         pending=Count("pk", filter=Q(status=Payment.Status.PENDING, method=Payment.Method.MANUAL)),
+        disputed=Count("pk", filter=Q(dispute__in=("open", "inquiry"))),
         surplus=Count("pk", filter=Q(status=Payment.Status.SUCCEEDED, surplus=True)),
     )
     usage = CreditUsage.objects.filter(created_at__gte=start, created_at__lt=end).aggregate(
@@ -56,6 +57,7 @@ def billing_stats(*, date_from: date | None = None, date_to: date | None = None)
         "money": [money[currency] for currency in sorted(money)],
         "pending_payments": payments["pending"],
         "surplus_payments": payments["surplus"],
+        "open_disputes": payments["disputed"],
         "paid_plans": plans,
         "credits_granted": moved["granted"],
         "credits_used": -moved["used"],

@@ -1,8 +1,4 @@
-"""Paying by Stripe: intents, kept cards, and what its webhooks tell.
-
-What an event says is never believed: it only makes us ask Stripe how the payment stands now. So events may come
-ten times, in any order, or not at all, and the payment is the same.
-"""
+"""Paying by Stripe: intents, kept cards, and what it says when it is asked. Its webhooks: stripe_events.py."""
 
 import logging
 from datetime import datetime, timedelta
@@ -13,17 +9,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.models import Account, User
-from apps.billing.clients.stripe import CardDeclined, Intent, StripeClient, StripeFailed, event_of
-from apps.billing.models import Invoice, Payment, PaymentMethod, StripeCustomer, StripeEvent
+from apps.billing.clients.stripe import CardDeclined, Intent, StripeClient, StripeFailed
+from apps.billing.models import Invoice, Payment, PaymentMethod, StripeCustomer
 from apps.billing.services.invoices import UNPAID, invoice_locked, invoice_void
+from apps.billing.services.money_back import State, dispute_record, refund_record
 from apps.billing.services.payments import (
     payment_begin,
     payment_fail,
     payment_succeed,
-    refund_record,
 )
 from apps.core.errors import Conflict, NotFound
-from apps.core.jobs import TemporaryError, job_start
+from apps.core.jobs import TemporaryError
 
 log = logging.getLogger(__name__)
 METADATA = "igny8_payment_id"
@@ -94,11 +90,26 @@ def payment_apply(*, payment: Payment, intent: Intent) -> None:
         if intent.amount_refunded:
             refunded = _major(intent.amount_refunded, payment.currency)
             refund_record(payment_id=payment.pk, refunded=refunded, reason="refunded by Stripe")
+        for dispute in intent.disputes:
+            same = dispute.currency == payment.currency
+            dispute_record(
+                payment_id=payment.pk,
+                stripe_id=dispute.id,
+                state=_dispute_state(dispute.status),
+                amount=_major(dispute.amount, payment.currency) if same else payment.amount,
+                reason=dispute.reason,
+            )
     elif intent.status == "canceled" and payment.status == Payment.Status.PENDING:
         payment_fail(payment_id=payment.pk, reason="The payment was cancelled.")
     elif intent.error and payment.status == Payment.Status.PENDING:
         # The buyer may try another card with the same intent: it stays pending and says why.
         Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING).update(reason=intent.error[:300])
+
+
+def _dispute_state(status: str) -> str:
+    """Ours for Stripe's: https://docs.stripe.com/api/disputes/object#dispute_object-status"""
+    known = {"won": State.WON, "lost": State.LOST, "warning_closed": State.CLOSED, "prevented": State.CLOSED}
+    return known.get(status) or (State.INQUIRY if status.startswith("warning") else State.OPEN)
 
 
 def payment_refund(*, payment_id: int, amount: Decimal, reason: str, user_id: int) -> Payment:
@@ -109,7 +120,7 @@ def payment_refund(*, payment_id: int, amount: Decimal, reason: str, user_id: in
     payment = Payment.objects.filter(pk=payment_id).first()
     if payment is None:
         raise NotFound("There is no such payment.")
-    total = payment.refunded + amount
+    total = payment.refunded - payment.charged_back + amount
     if payment.status != Payment.Status.SUCCEEDED or not 0 < amount <= payment.amount - payment.refunded:
         raise Conflict(
             f"Of this payment {payment.amount - payment.refunded} {payment.currency} can be given back."
@@ -122,40 +133,6 @@ def payment_refund(*, payment_id: int, amount: Decimal, reason: str, user_id: in
                 idempotency_key=f"igny8-refund-{payment.pk}-{total}",
             )
     return refund_record(payment_id=payment.pk, refunded=total, reason=reason, user_id=user_id)
-
-
-def event_receive(*, body: bytes, signature: str) -> StripeEvent:
-    """Stores what Stripe sent and starts the job that handles it. The same again: nothing. Raises BadSignature."""
-    event = event_of(body, signature, settings.STRIPE_WEBHOOK_SECRETS)
-    row = StripeEvent(id=event["id"][:80], type=event["type"][:80], payload=event)
-    payment = _payment_of(event)
-    row.account_id = payment.account_id if payment else None
-    with transaction.atomic():
-        StripeEvent.objects.bulk_create([row], ignore_conflicts=True)
-        if payment is not None:
-            job_start(
-                kind="billing.stripe_event",
-                account_id=payment.account_id,
-                payload={"event_id": row.pk, "payment_id": payment.pk},
-                idempotency_key=f"stripe:{row.pk}",
-                max_attempts=8,
-            )
-    return row
-
-
-def event_handle(*, event_id: str, payment_id: int) -> None:
-    """Asks Stripe how the payment stands. Raises TemporaryError."""
-    payment = Payment.objects.get(pk=payment_id)
-    if payment.intent_id:
-        try:
-            with stripe_client() as client:
-                intent = client.intent(payment.intent_id)
-        except StripeFailed as error:
-            if error.temporary:
-                raise TemporaryError(error.message) from error
-            raise
-        payment_apply(payment=payment, intent=intent)
-    StripeEvent.objects.filter(pk=event_id).update(handled_at=timezone.now())
 
 
 def payments_tidy(*, limit: int = 100) -> int:
@@ -176,6 +153,7 @@ def payments_tidy(*, limit: int = 100) -> int:
     ).exclude(intent_id=None)
     ended = 0
     with stripe_client() as client:
+        _disputes_ask(client, limit)
         for payment in left.order_by("pk")[:limit]:
             try:
                 payment_apply(payment=payment, intent=_intent_end(client, payment.intent_id))
@@ -211,6 +189,17 @@ def _waiting_ask(*, old: datetime, limit: int) -> list[int]:
                 if error.temporary:  # the others would only wait for the same
                     return unknown + [p.invoice_id for p in left]
     return unknown
+
+
+def _disputes_ask(client: StripeClient, limit: int) -> None:
+    """How the disputes stand that are not decided: nobody may have told."""
+    for payment in Payment.objects.filter(dispute__in=(State.OPEN, State.INQUIRY)).order_by("-pk")[:limit]:
+        try:
+            payment_apply(payment=payment, intent=client.intent(payment.intent_id))
+        except StripeFailed as error:
+            log.warning("the dispute over payment %s could not be asked for: %s", payment.pk, error.message)
+            if error.temporary:
+                return
 
 
 def _intent_end(client: StripeClient, intent_id: str) -> Intent:
@@ -255,24 +244,6 @@ def customer_of(client: StripeClient, account_id: int) -> str:
         [StripeCustomer(account_id=account_id, customer_id=found)], ignore_conflicts=True
     )
     return StripeCustomer.objects.get(account_id=account_id).customer_id
-
-
-def _payment_of(event: dict) -> Payment | None:
-    """Whose event it is: by the intent that it is about, or by what we wrote on that."""
-    data = event.get("data")
-    thing = data.get("object") if isinstance(data, dict) else None
-    if not isinstance(thing, dict):
-        return None
-    intent_id = thing.get("id") if thing.get("object") == "payment_intent" else thing.get("payment_intent")
-    if isinstance(intent_id, str) and (payment := Payment.objects.filter(intent_id=intent_id).first()):
-        return payment
-    metadata = thing.get("metadata")
-    mark = str(metadata.get(METADATA, "")) if isinstance(metadata, dict) else ""
-    if not mark.isdecimal() or len(mark) > 18 or not isinstance(intent_id, str):
-        return None
-    # The answer to our own request was lost, so we do not know its intent yet.
-    Payment.objects.filter(pk=mark, method=Payment.Method.STRIPE, intent_id=None).update(intent_id=intent_id)
-    return Payment.objects.filter(pk=mark, intent_id=intent_id).first()
 
 
 def _minor(amount: Decimal, currency: str) -> int:

@@ -1,4 +1,5 @@
 """An account's plan: how it is changed, renewed, and how it ends. What a change costs: quotes.py.
+What a payment for it brings, and a refund takes: plan_lines.py.
 
 A plan with a price is paid by the month, before it begins; `paid_until` says how far. What is unpaid then is
 billed, and has PAYMENT_GRACE_DAYS to be paid; after them the account is on the default plan again. A free plan,
@@ -7,6 +8,7 @@ and one that staff gave, has no `paid_until` and does not end.
 
 import logging
 from datetime import datetime, timedelta
+from typing import Literal
 
 from django.conf import settings
 from django.db import transaction
@@ -15,7 +17,7 @@ from django.utils import timezone
 
 from apps.accounts.models import Account, Plan, Subscription
 from apps.accounts.services.limits import default_plan
-from apps.billing.models import CreditLot, Invoice, InvoiceLine, Payment
+from apps.billing.models import Invoice, InvoiceLine, Payment
 from apps.billing.services.invoices import (
     UNPAID,
     Item,
@@ -24,7 +26,7 @@ from apps.billing.services.invoices import (
     invoice_locked,
     invoice_void,
 )
-from apps.billing.services.lots import balance_lock, catch_up, lot_add
+from apps.billing.services.lots import balance_lock, catch_up
 from apps.billing.services.quotes import Quote, plan_quote, plan_unpaid
 from apps.billing.services.telling import owners_tell
 from apps.core.errors import Conflict
@@ -46,14 +48,14 @@ def plan_change(*, account_id: int, plan_id: int) -> tuple[Quote, Invoice | None
         quote = plan_quote(account_id=account_id, plan_id=plan_id)
         if quote.item is None:
             if current is None or quote.plan.pk != current.plan_id:
-                _unpaid_void(account_id, keep=None)
+                unpaid_void(account_id, keep=None)
             _move(current, quote)
             return quote, None
         unpaid = plan_unpaid(account_id=account_id).filter(
             lines__plan=quote.plan, created_at__gt=timezone.now() - REUSED_FOR
         )
         invoice = unpaid.exclude(reference__startswith="renewal:").order_by("-pk").first()
-        _unpaid_void(account_id, keep=invoice)
+        unpaid_void(account_id, keep=invoice)
         if invoice is None:
             invoice = invoice_draft(
                 account_id=account_id,
@@ -85,32 +87,6 @@ def subscription_locked(*, account_id: int) -> Subscription | None:
     )
 
 
-def line_deliver(line: InvoiceLine) -> None:
-    """What the payment of a plan's line brings. In the transaction that marks its locked invoice as paid."""
-    now = timezone.now()
-    current = subscription_locked(account_id=line.account_id)
-    if line.kind == InvoiceLine.Kind.UPGRADE:
-        current.plan, current.next_plan = line.plan, None
-        current.save(update_fields=["plan", "next_plan"])
-        balance = balance_lock(account_id=line.account_id, now=now)
-        if line.credits:
-            lot_add(
-                balance,
-                amount=line.credits,
-                kind=CreditLot.Kind.PLAN,
-                reference=f"invoice:{line.invoice_id}:{line.pk}",
-                expires_at=None if line.plan.rolls_over else line.period_end,
-            )
-        catch_up(balance, now)
-        return
-    if line.period_end:  # a renewal
-        current.plan, current.next_plan, current.paid_until = line.plan, None, line.period_end
-        current.save(update_fields=["plan", "next_plan", "paid_until"])
-    else:
-        _begin(current, line.account_id, line.plan, anchor=now, paid=True)
-    catch_up(balance_lock(account_id=line.account_id, now=now), now)
-
-
 def renewals_due() -> int:
     """Bills the months that begin, moves to the plan that was chosen for them, ends what nobody paid.
 
@@ -134,18 +110,24 @@ def _renew(account_id: int, subscription_id: int) -> bool:
         if current is None or current.pk != subscription_id or current.paid_until > now:
             return False
         plan = current.next_plan or current.plan
-        if Account.objects.get(pk=account_id).status == Account.Status.CLOSED:
-            return _expire(current)
+        account = Account.objects.get(pk=account_id)
+        if account.status == Account.Status.CLOSED:
+            return _unpaid_end(current)
         if not plan.price:
-            _begin(current, account_id, plan, anchor=current.paid_until, paid=False)
-            _tell(account_id, "Your plan has changed", f"You are on the plan {plan.name} now.", "info")
+            plan_begin(current, account_id, plan, anchor=current.paid_until)
+            plan_tell(account_id, "Your plan has changed", f"You are on the plan {plan.name} now.", "info")
             return True
         start, end = current.period_at(current.paid_until)
+        if start != current.paid_until:  # part of a month was given back, or staff gave some days
+            current.anchor = current.paid_until
+            current.save(update_fields=["anchor"])
+            start, end = current.period_at(current.anchor)
         reference = f"renewal:{current.pk}:{start:%Y-%m-%d}"
         billed = Invoice.objects.filter(account_id=account_id, reference=reference).first()
         if billed is not None:
-            return now >= billed.due_at and not _transfers({billed.pk}).exists() and _expire(current)
-        _unpaid_void(account_id, keep=None, waiting=True)
+            waits = transfers_waiting(set(plan_unpaid(account_id=account_id).values_list("pk", flat=True)))
+            return now >= billed.due_at and not waits.exists() and _unpaid_end(current)
+        unpaid_void(account_id, keep=None, transfers="keep")
         item = Item(
             InvoiceLine.Kind.PLAN,
             f"Plan {plan.name}, {start:%Y-%m-%d} to {end:%Y-%m-%d}",
@@ -163,8 +145,8 @@ def _renew(account_id: int, subscription_id: int) -> bool:
         owners_tell(
             account_id=account_id,
             title="Your plan is to be renewed",
-            message=f"Invoice {invoice.number} over {invoice.total} {invoice.currency} "
-            f"is to be paid by {due:%Y-%m-%d}.",
+            message=f"Invoice {invoice.number} over {account.money(invoice.total, invoice.currency)} "
+            f"is to be paid by {account.day(due)}.",
             severity="warning",
             action_label="View billing",
             action_url="/billing",
@@ -178,48 +160,59 @@ def _renew(account_id: int, subscription_id: int) -> bool:
     return True
 
 
-def _expire(current: Subscription) -> bool:
-    """What was not paid ends; the account keeps its data and the credits it bought."""
-    ended = current.plan.name
-    _unpaid_void(current.account_id, keep=None, waiting=True)
-    plan = default_plan()
-    _begin(current, current.account_id, plan, anchor=current.paid_until, paid=False)
-    _tell(
-        current.account_id,
-        "Your plan has ended",
-        f"The plan {ended} was not paid and has ended. You are on the plan {plan.name} now; "
-        "choose a plan under billing to go on.",
-        "error",
-    )
+def _unpaid_end(current: Subscription) -> bool:
+    plan_end(current, why="was not paid and has ended")
     return True
 
 
-def _begin(
-    current: Subscription | None, account_id: int, plan: Plan, *, anchor: datetime, paid: bool
+def plan_end(current: Subscription, *, why: str) -> None:
+    """A locked plan ends at the end of what is paid; the account keeps its data and the credits it bought."""
+    unpaid_void(current.account_id, keep=None, transfers="void")
+    plan = default_plan()
+    plan_begin(current, current.account_id, plan, anchor=current.paid_until)
+    plan_tell(
+        current.account_id,
+        "Your plan has ended",
+        f"The plan {current.plan.name} {why}. You are on the plan {plan.name} now; "
+        "choose a plan under billing to go on.",
+        "error",
+    )
+
+
+def plan_begin(
+    current: Subscription | None,
+    account_id: int,
+    plan: Plan,
+    *,
+    anchor: datetime,
+    paid_until: datetime | None = None,
 ) -> None:
+    """Another plan from `anchor` on; `paid_until` None: nothing is to be paid for it."""
     if current is not None:
         # What the old plan still owes, where nobody looked before.
         now = timezone.now()
         catch_up(balance_lock(account_id=account_id, now=now), now)
         current.status = Subscription.Status.ENDED
         current.save(update_fields=["status"])
-    new = Subscription(account_id=account_id, plan=plan, anchor=anchor)
-    if paid:
-        new.paid_until = new.period_at(anchor)[1]
-    new.save()
+    Subscription.objects.create(account_id=account_id, plan=plan, anchor=anchor, paid_until=paid_until)
 
 
-def _transfers(invoice_ids: set[int]) -> QuerySet[Payment]:
+def transfers_waiting(invoice_ids: set[int]) -> QuerySet[Payment]:
     """Those that wait for their approval."""
     return Payment.objects.filter(
         invoice__in=invoice_ids, method=Payment.Method.MANUAL, status=Payment.Status.PENDING
     )
 
 
-def _unpaid_void(account_id: int, *, keep: Invoice | None, waiting: bool = False) -> None:
-    """Voids what was billed for a plan and is not wanted any more; `waiting`: also where a transfer waits."""
+def unpaid_void(
+    account_id: int, *, keep: Invoice | None, transfers: Literal["refuse", "keep", "void"] = "refuse"
+) -> None:
+    """Voids what was billed for a plan and is not wanted any more. Where a transfer waits it raises Conflict, or is
+    told to keep that invoice, or to void it as well: the transfer is a surplus then."""
     ids = set(plan_unpaid(account_id=account_id).values_list("pk", flat=True)) - {keep.pk if keep else None}
-    if not waiting and (payment := _transfers(ids).select_related("invoice").first()):
+    if transfers == "keep":
+        ids -= set(transfers_waiting(ids).values_list("invoice_id", flat=True))
+    if transfers == "refuse" and (payment := transfers_waiting(ids).select_related("invoice").first()):
         raise Conflict(
             f"Your transfer for invoice {payment.invoice.number} waits for its approval. Change the plan after it."
         )
@@ -228,7 +221,7 @@ def _unpaid_void(account_id: int, *, keep: Invoice | None, waiting: bool = False
             invoice_void(invoice)
 
 
-def _tell(account_id: int, title: str, message: str, severity: str) -> None:
+def plan_tell(account_id: int, title: str, message: str, severity: str) -> None:
     notify(
         account_id=account_id,
         notification_type="system_info",

@@ -137,7 +137,7 @@ class PaymentFilterSet(DatesFilterSet):
 
     class Meta:
         model = Payment
-        fields = ["status", "method", "invoice_id", "date_from", "date_to"]
+        fields = ["status", "method", "dispute", "invoice_id", "date_from", "date_to"]
 
 
 @extend_schema_view(list=extend_schema(description="The account's payments, the newest first."))

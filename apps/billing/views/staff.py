@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import Account
+from apps.accounts.services.audit import StaffAudit, known_id
 from apps.billing.models import CreditPriceChange, Invoice, Payment
 from apps.billing.serializers.staff import (
     AdjustedSerializer,
@@ -50,10 +51,19 @@ class StaffPaymentFilterSet(DatesFilterSet):
 
     class Meta:
         model = Payment
-        fields = ["status", "method", "account_id", "invoice_id", "surplus", "date_from", "date_to"]
+        fields = [
+            "status",
+            "method",
+            "dispute",
+            "account_id",
+            "invoice_id",
+            "surplus",
+            "date_from",
+            "date_to",
+        ]
 
 
-class StatsView(APIView):
+class StatsView(StaffAudit, APIView):
     area = "staff"
 
     @extend_schema(parameters=[StatsRangeSerializer], responses=BillingStatsSerializer)
@@ -65,7 +75,7 @@ class StatsView(APIView):
 
 
 @extend_schema_view(list=extend_schema(description="The invoices and credit notes of all accounts."))
-class StaffInvoiceViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class StaffInvoiceViewSet(StaffAudit, mixins.ListModelMixin, viewsets.GenericViewSet):
     area = "staff"
     queryset = Invoice.objects.select_related("account").prefetch_related("lines")
     serializer_class = StaffInvoiceSerializer
@@ -75,7 +85,7 @@ class StaffInvoiceViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
 
 
 @extend_schema_view(list=extend_schema(description="The payments of all accounts, the newest first."))
-class StaffPaymentViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class StaffPaymentViewSet(StaffAudit, mixins.ListModelMixin, viewsets.GenericViewSet):
     area = "staff"
     queryset = Payment.objects.select_related("account", "invoice")
     serializer_class = StaffPaymentSerializer
@@ -94,11 +104,19 @@ class PendingPaymentViewSet(StaffPaymentViewSet):
     ordering = ["id"]
 
 
-class PaymentReviewViewSet(viewsets.GenericViewSet):
+class PaymentReviewViewSet(StaffAudit, viewsets.GenericViewSet):
     area = "staff"
     queryset = StaffPaymentViewSet.queryset
     serializer_class = StaffPaymentSerializer
     filter_backends = []
+
+    def asked_account(self):
+        asked = known_id(self.kwargs.get("pk"))
+        return (
+            Account.objects.filter(pk__in=Payment.objects.filter(pk=asked).values("account_id"))
+            if asked
+            else None
+        )
 
     def _answer(self, payment: Payment) -> Response:
         return Response(self.get_serializer(self.get_queryset().get(pk=payment.pk)).data)
@@ -130,8 +148,11 @@ class PaymentReviewViewSet(viewsets.GenericViewSet):
         return FileResponse(payment.proof.open(), as_attachment=True, filename=payment.proof.name)
 
 
-class AdjustCreditsView(APIView):
+class AdjustCreditsView(StaffAudit, APIView):
     area = "staff"
+
+    def asked_account(self):
+        return Account.objects.filter(pk=self.kwargs["pk"])
 
     @extend_schema(request=AdjustSerializer, responses=AdjustedSerializer)
     def post(self, request, pk: int):
@@ -150,7 +171,7 @@ class AdjustCreditsView(APIView):
         return Response({"account": account.pk, "moved": moved, "balance": balance})
 
 
-class CreditCostsView(APIView):
+class CreditCostsView(StaffAudit, APIView):
     area = "staff"
 
     @extend_schema(responses=CostRowSerializer(many=True), operation_id="admin_credit_costs")
@@ -170,7 +191,7 @@ class CreditCostsView(APIView):
 
 
 @extend_schema_view(list=extend_schema(description="What prices were set to, when and by whom."))
-class CostChangeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class CostChangeViewSet(StaffAudit, mixins.ListModelMixin, viewsets.GenericViewSet):
     area = "staff"
     queryset = CreditPriceChange.objects.select_related("user")
     serializer_class = CostChangeSerializer

@@ -5,7 +5,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.billing.clients.stripe import BadSignature
-from apps.billing.services.stripe import event_receive
+from apps.billing.services.stripe_events import event_receive
 from apps.core.errors import Invalid
 
 

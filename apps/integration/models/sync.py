@@ -88,6 +88,9 @@ class SyncedPost(TenantModel):
     ours = models.JSONField(default=dict)
     theirs = models.JSONField(default=dict)
     sent = models.JSONField(default=dict)
+    no_place = models.JSONField(
+        default=list, help_text="Fields of the article that the site had no place for when it was last sent."
+    )
     images = models.JSONField(
         default=dict, help_text="By address in the text: the image here and the medium there."
     )

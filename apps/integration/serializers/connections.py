@@ -33,7 +33,7 @@ class IntegrationSerializer(TenantSerializer):
     post_types = serializers.DictField(
         child=serializers.CharField(max_length=20),
         required=False,
-        help_text="By content type (post, page, product) the post type at the site that articles become.",
+        help_text="By content type (post, page, product, taxonomy_term) the post type at the site that they become.",
     )
     taxonomies = serializers.DictField(
         child=serializers.CharField(max_length=32),
@@ -63,7 +63,7 @@ class IntegrationSerializer(TenantSerializer):
         return integration.signing_secret if issued else masked(integration.signing_secret)
 
     def validate_post_types(self, chosen: dict) -> dict:
-        return _chosen(chosen, ("post", "page", "product"))
+        return _chosen(chosen, ("post", "page", "product", "taxonomy_term"))
 
     def validate_taxonomies(self, chosen: dict) -> dict:
         return _chosen(chosen, ("categories", "tags"))

@@ -11,7 +11,7 @@ from apps.core.jobs import TemporaryError
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration, SiteStructure
 from apps.integration.services.connections import wordpress_of
-from apps.integration.services.sync.texts import PostType
+from apps.integration.services.sync.texts import SEO_KEYS, PostType
 
 FRESH_FOR = timedelta(days=1)
 MOST_AUTHORS = 500
@@ -84,6 +84,17 @@ def post_types_of(structure: SiteStructure, integration: SiteIntegration) -> lis
                 terms[ours] = fitting[0]["rest_base"]
         found.append(PostType(kind["name"], kind["rest_base"], kind["namespace"], terms))
     return found
+
+
+def places_of(site: WordPress, kind: PostType) -> set[str]:
+    """The fields of an article that posts of this type have a place for now; none where the site does not tell. Raises
+    WordPressError for what goes later."""
+    answer = _allowed(lambda: site.request("OPTIONS", kind.path)) or {}
+    known = answer.get("schema", {}).get("properties", {})
+    meta = known.get("meta", {}).get("properties", {})
+    found = {"title", "html", "slug", *kind.terms}
+    found |= {name for name, keys in SEO_KEYS.items() if any(key in meta for key in keys)}
+    return found | ({"excerpt"} & known.keys())
 
 
 def _rows(answer: Any) -> list[tuple[str, dict]]:

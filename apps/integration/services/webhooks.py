@@ -5,7 +5,8 @@ The order of events, their age and their repetition say nothing: the post itself
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.utils import timezone
 from apps.core.errors import Conflict, Forbidden
 from apps.core.jobs import JobRun, job_start
 from apps.integration.clients.wordpress import WordPress, WordPressError
+from apps.integration.clients.wordpress.signing import EVENT, signature_of
 from apps.integration.models import SiteIntegration, SyncedPost, WebhookEvent
 from apps.integration.services.connections import wordpress_of
 from apps.integration.services.structure import failure_of, post_types_of, structure_read
@@ -31,26 +33,61 @@ class BadSignature(Forbidden):
     """A signature that is there has to be right."""
 
 
-def signature_check(*, integration: SiteIntegration, body: bytes, timestamp: str, signature: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A request that tells of an event, as it came. `hosts`: the names that we go by."""
+
+    timestamp: str
+    nonce: str
+    signature: str
+    method: str
+    hosts: Collection[str]
+    path: str
+    body: bytes
+
+
+def signature_check(*, integration: SiteIntegration, signed: Signed, event_id: str) -> bool:
     """Whether an event is signed. None is no harm, the ApiKey has said who it is. Raises BadSignature for a wrong or
-    an old one."""
-    if not signature and not timestamp:
+    an old one, and for one that was made for another event, address or host.
+
+    The event is what the nonce names, and is stored once: who repeats a request changes nothing.
+    """
+    if not signed.signature and not signed.timestamp:
         return False
-    age = (
-        abs(timezone.now().timestamp() - int(timestamp))
-        if timestamp.isdecimal() and len(timestamp) < 12
-        else None
-    )
+    stamp = signed.timestamp
+    age = abs(timezone.now().timestamp() - int(stamp)) if stamp.isdecimal() and len(stamp) < 12 else None
     if age is None or age > SIGNED_FOR_SECONDS:
         raise BadSignature(
             "X-Igny8-Timestamp has to be the present Unix time; this one is older than five minutes or none. Set the "
             "clock of the server."
         )
-    signed = hmac.new(integration.signing_secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
-    if not hmac.compare_digest(f"sha256={signed.hexdigest()}".encode(), signature.encode("utf-8", "replace")):
+    secret, given = integration.signing_secret, signed.signature.encode("utf-8", "replace")
+    of_first = hmac.new(secret.encode(), f"{stamp}.".encode() + signed.body, hashlib.sha256).hexdigest()
+    if hmac.compare_digest(f"sha256={of_first}".encode(), given):
         raise BadSignature(
-            "X-Igny8-Signature does not fit. Connect the plugin anew: it gets the signing secret."
+            "This is a signature of Igny8 Bridge 1.0, which could be repeated elsewhere. Update the plugin in "
+            "WordPress, under Plugins; what waits there is told then."
         )
+    right = [
+        signature_of(
+            secret,
+            word=EVENT,
+            time=stamp,
+            nonce=signed.nonce,
+            method=signed.method,
+            host=host,
+            path=signed.path,
+            body=signed.body,
+        )
+        for host in signed.hosts
+    ]
+    if not any(hmac.compare_digest(one.encode(), given) for one in right):
+        raise BadSignature(
+            "X-Igny8-Signature does not fit what was sent, and where. Connect the plugin anew: it gets the signing "
+            "secret."
+        )
+    if signed.nonce != event_id:
+        raise BadSignature("X-Igny8-Nonce has to be the event_id of the body.")
     return True
 
 
@@ -130,7 +167,7 @@ def _look(
     known = SyncedPost.objects.filter(integration=integration, external_id__in=ids)
     kind_of = dict(known.values_list("external_id", "post_type"))
     unknown = [pk for pk in ids if pk not in kind_of]
-    names = TermNames(site)
+    names = TermNames(site, integration.site_id)
     missing: dict[int, PostType] = {}
 
     def look(kind: PostType, asked: list[int]) -> set[int]:

@@ -7,8 +7,9 @@ from apps.intelligence.services.calls import (
     concurrency,
     image_call,
     is_offline,
+    text_ask,
     text_call,
-    text_key,
+    text_question,
 )
 from apps.intelligence.services.choice import Choice, model_choose
 
@@ -21,6 +22,7 @@ __all__ = [
     "image_call",
     "is_offline",
     "model_choose",
+    "text_ask",
     "text_call",
-    "text_key",
+    "text_question",
 ]

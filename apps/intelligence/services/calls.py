@@ -70,7 +70,24 @@ def is_offline(*, kind: str, account_id: int | None, site_id: int | None = None)
     return model_choose(kind=kind, account_id=account_id, site_id=site_id).provider == "offline"
 
 
-def text_call(
+@dataclass(frozen=True, slots=True)
+class TextQuestion:
+    """Who is asked, and what; `prompt_version` as in TextResult."""
+
+    function: str
+    choice: Choice
+    request: TextRequest
+    prompt_version: str
+
+    @property
+    def key(self) -> str:
+        """Names the question; another one when anything about it changes."""
+        request = self.request
+        asked = [self.choice.provider, self.choice.model, request.system, request.prompt, request.schema]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def text_question(
     *,
     function: str,
     inputs: dict,
@@ -78,52 +95,9 @@ def text_call(
     site_id: int | None = None,
     testing: bool = False,
     max_tokens: int | None = None,
-) -> TextResult:
-    """One answer of a function of `functions.py`, asked by the account's provider and prompt where it has its own,
-    of the site's model where it names one.
-
-    Raises UpstreamFailed, PromptOutdated.
-    """
-    choice, request, version = _question(function, inputs, account_id, site_id, testing, max_tokens)
-    try:
-        provider = provider_of(choice)
-        with provider_slot(provider=choice.slots, limit=settings.AI_CONCURRENCY[choice.provider]):
-            answer = provider.text(request)
-    except ProviderError as error:
-        raise UpstreamFailed(error) from error
-    return TextResult(
-        data=tidy(function, answer.data),
-        provider=choice.provider,
-        model=choice.model,
-        tokens_in=answer.tokens_in,
-        tokens_out=answer.tokens_out,
-        cost=choice.cost(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out),
-        is_offline=choice.provider == "offline",
-        prompt_version=version,
-    )
-
-
-def text_key(
-    *, function: str, inputs: dict, account_id: int, site_id: int | None = None, testing: bool = False
-) -> str:
-    """Names the question that `text_call` would ask now; another one when anything about it changes.
-
-    Raises PromptOutdated.
-    """
-    choice, request, _ = _question(function, inputs, account_id, site_id, testing, None)
-    asked = [choice.provider, choice.model, request.system, request.prompt, request.schema]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-
-
-def _question(
-    function: str,
-    inputs: dict,
-    account_id: int,
-    site_id: int | None,
-    testing: bool,
-    max_tokens: int | None,
-) -> tuple[Choice, TextRequest, str]:
-    """Who is asked, what, and the version of the prompt that it is asked with."""
+) -> TextQuestion:
+    """For a function of `functions.py`: the account's provider and prompt where it has its own, and the site's model
+    where it names one. Raises PromptOutdated."""
     choice = model_choose(kind="text", account_id=account_id, testing=testing, site_id=site_id)
     prompt_type = FUNCTIONS[function].prompt_type
     template, version = prompt_template(account_id=account_id, prompt_type=prompt_type)
@@ -131,7 +105,33 @@ def _question(
         request = text_request(function, inputs, model=choice.model, template=template, max_tokens=max_tokens)
     except BadTemplate as error:
         raise PromptOutdated(f"Your prompt “{prompt_type}”: {error} Save it anew, or reset it.") from error
-    return choice, request, f"{prompt_type} {version}"
+    return TextQuestion(function, choice, request, f"{prompt_type} {version}")
+
+
+def text_ask(question: TextQuestion) -> TextResult:
+    """One answer. Raises UpstreamFailed."""
+    choice = question.choice
+    try:
+        provider = provider_of(choice)
+        with provider_slot(provider=choice.slots, limit=settings.AI_CONCURRENCY[choice.provider]):
+            answer = provider.text(question.request)
+    except ProviderError as error:
+        raise UpstreamFailed(error) from error
+    return TextResult(
+        data=tidy(question.function, answer.data),
+        provider=choice.provider,
+        model=choice.model,
+        tokens_in=answer.tokens_in,
+        tokens_out=answer.tokens_out,
+        cost=choice.cost(tokens_in=answer.tokens_in, tokens_out=answer.tokens_out),
+        is_offline=choice.provider == "offline",
+        prompt_version=question.prompt_version,
+    )
+
+
+def text_call(**asked) -> TextResult:
+    """`text_ask` of `text_question`, for whoever needs only the answer."""
+    return text_ask(text_question(**asked))
 
 
 def image_call(

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -13,6 +13,7 @@ from apps.core.jobs import job_start
 from apps.core.mail import mail_send
 from apps.core.models import Job
 from apps.core.tenancy import Tenant
+from apps.core.zones import zone_of
 from apps.notifications.models import Notification, NotificationPreference
 from apps.notifications.services.preferences import preferences_of
 
@@ -25,18 +26,23 @@ KEPT = timedelta(days=180)
 
 
 def digests_start(*, now: datetime | None = None) -> int:
-    """Starts the mail of each finished day (UTC) for each user who wants one: once each, however often it is called."""
-    today = (now or timezone.now()).astimezone(UTC).date()
-    return sum(_start_day(today - timedelta(days=n)) for n in range(DAYS_BACK, 0, -1))
+    """Starts the mail of each finished day, where the account is, for each user who wants one: once each, however often
+    it is called."""
+    now, started = now or timezone.now(), 0
+    recent = Notification.objects.filter(created_at__gte=now - timedelta(days=DAYS_BACK + 1), is_read=False)
+    for zone in recent.order_by().values_list("account__timezone", flat=True).distinct():
+        today = now.astimezone(zone_of(zone)).date()
+        started += sum(_start_day(today - timedelta(days=n), zone) for n in range(DAYS_BACK, 0, -1))
+    return started
 
 
-def _of_day(day: date) -> QuerySet[Notification]:
-    begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return Notification.objects.filter(created_at__gte=begin, created_at__lt=begin + timedelta(days=1))
+def _of_day(day: date, zone: str) -> QuerySet[Notification]:
+    begin, end = (datetime.combine(d, time.min, zone_of(zone)) for d in (day, day + timedelta(days=1)))
+    return Notification.objects.filter(created_at__gte=begin, created_at__lt=end)
 
 
-def _start_day(day: date) -> int:
-    told = _of_day(day).filter(is_read=False).order_by()
+def _start_day(day: date, zone: str) -> int:
+    told = _of_day(day, zone).filter(is_read=False, account__timezone=zone).order_by()
     types: dict[int, set[str]] = defaultdict(set)
     for account_id, kind in told.values_list("account_id", "notification_type").distinct():
         types[account_id].add(kind)
@@ -80,13 +86,17 @@ def digest_send(*, user_id: int, day: date) -> int:
     if user is None or user.account is None or not user.is_active or user.email_verified_at is None:
         return 0
     wanted = [row["notification_type"] for row in preferences_of(user_id=user_id) if row["mail"]]
-    rows = _of_day(day).told_to(_tenant(user)).filter(is_read=False, notification_type__in=wanted)
+    rows = (
+        _of_day(day, user.account.timezone)
+        .told_to(_tenant(user))
+        .filter(is_read=False, notification_type__in=wanted)
+    )
     total = rows.count()
     if not total:
         return 0
     context = {
         "user": user,
-        "day": day,
+        "day": user.account.day(datetime.combine(day, time.min, zone_of(user.account.timezone))),
         "total": total,
         "rows": [
             {"title": row.title, "message": row.message, "url": _absolute(row.action_url), "row": row}

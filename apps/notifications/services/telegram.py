@@ -45,6 +45,24 @@ NOTICES: Mapping[str, Notice] = {
             "ru": "⚠️ Источник {site_key} сломан и выключен.\n{url}\n\n{error}",
         },
     ),
+    "dispute": Notice(
+        "billing",
+        {
+            "en": "⚖️ {account}: the bank's dispute {dispute} over {amount} of invoice {invoice} is {state} ({reason}). "
+            "Credits taken: {taken}. Answer it at Stripe; here it is payment {payment}.",
+            "ru": "⚖️ {account}: спор банка {dispute} на {amount} по счёту {invoice}: {state} ({reason}). "
+            "Списано кредитов: {taken}. Ответьте в Stripe; здесь это платёж {payment}.",
+        },
+    ),
+    "credits_missing": Notice(
+        "billing",
+        {
+            "en": "⚠️ {account}: money of invoice {invoice} went back (payment {payment}). {taken} credits were taken, "
+            "{missing} had been spent already.",
+            "ru": "⚠️ {account}: деньги по счёту {invoice} возвращены (платёж {payment}). Списано кредитов: {taken}, "
+            "ещё {missing} уже потрачены.",
+        },
+    ),
     "new_spiders": Notice(
         "spiders",
         {

@@ -41,7 +41,11 @@ def settings_of(order: dict) -> dict:
         "REMOTE_CONTROL_ENABLED": False,
         "DOWNLOAD_HANDLERS": {"file": None, "ftp": None, "s3": None, "data": None},
         "TWISTED_DNS_RESOLVER": f"{HERE}.guard.GuardedResolver",
-        "DOWNLOADER_MIDDLEWARES": {f"{HERE}.guard.GuardMiddleware": 1},
+        "DOWNLOADER_MIDDLEWARES": {
+            f"{HERE}.guard.GuardMiddleware": 1,
+            f"{HERE}.manners.PageLimit": 110,  # after robots.txt: what that forbids is no page
+        },
+        "EXTENSIONS": {f"{HERE}.manners.CrawlDelay": 500},
         "ITEM_PIPELINES": {f"{HERE}.pipeline.BatchPipeline": 100},
         "OUTBOUND_ALLOW_PRIVATE": order["allow_private"],
         "API_URL": order["api_url"],

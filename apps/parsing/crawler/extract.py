@@ -74,13 +74,13 @@ def _item(node: dict, url: str) -> dict | None:
         return None
     offer = _offer(node)
     specification = offer.get("priceSpecification")
-    price = next((p for k in ("price", "lowPrice", "highPrice") if (p := _first(offer.get(k), "@value"))), "")
+    price = next((p for k in ("price", "lowPrice", "highPrice") if (p := _price(offer.get(k)))), "")
     address = _first(node.get("url"), "@id", "url") or _first(offer.get("url"), "@id", "url")
     return {
         "title": title,
-        "product_url": urljoin(url, address) if address else "",
+        "product_url": _joined(url, address) if address else "",
         "description": _first(node.get("description"), "@value") or None,
-        "price": price or _first(specification, "price") or None,
+        "price": price or _price(specification) or None,
         "currency": _first(offer.get("priceCurrency")) or _first(specification, "priceCurrency") or None,
         "image_url": _image(node.get("image"), url),
         "merchant": _first(offer.get("seller"), "name") or None,
@@ -91,6 +91,15 @@ def _item(node: dict, url: str) -> dict | None:
             if (text := _first(node.get(key) or offer.get(key), "name", "@id"))
         },
     }
+
+
+def _price(value: Any) -> str:
+    """A price as the page writes it; of a number, whose point is one, no more than cents."""
+    if isinstance(value, list):
+        return next((price for v in value if (price := _price(v))), "")
+    if isinstance(value, dict):
+        return _price(value.get("@value") or value.get("price"))
+    return f"{value:.2f}" if isinstance(value, float) else _first(value)
 
 
 def _offer(node: dict) -> dict:
@@ -109,7 +118,17 @@ def _offer(node: dict) -> dict:
 
 def _image(value: Any, url: str) -> str | None:
     found = _first(value, "contentUrl", "url", "@id")
-    return urljoin(url, found) if found else None
+    return (_joined(url, found) or None) if found else None
+
+
+def _joined(url: str, address: str) -> str:
+    """An address of a page, whole; "" for what is none, which costs no product."""
+    try:
+        joined = urljoin(url, address)
+        urlsplit(joined).port  # noqa: B018  parsed by being asked for
+    except ValueError:
+        return ""
+    return joined
 
 
 def _category(value: Any) -> str:
@@ -140,7 +159,7 @@ def _open_graph(nodes: list, url: str) -> dict | None:
             currency = next((_first(v) for k, v in node.items() if str(k).endswith("price:currency")), "")
             return {
                 "title": title,
-                "product_url": urljoin(url, _first(node.get("og:url")) or url),
+                "product_url": _joined(url, _first(node.get("og:url"))) or url,
                 "description": _first(node.get("og:description")) or None,
                 "price": amount or None,
                 "currency": currency or None,
@@ -161,7 +180,7 @@ def _completed(found: list[dict], page: Selector, url: str, crumb: str) -> list[
     site = page.css('meta[property="og:site_name"]::attr(content)').get("").strip() or urlsplit(url).hostname
     if len(found) == 1:
         canonical = page.css('link[rel="canonical"]::attr(href)').get("").strip()
-        canonical = urljoin(url, canonical) if canonical else ""
+        canonical = _joined(url, canonical) if canonical else ""
         same = urlsplit(canonical).hostname == urlsplit(url).hostname
         found[0]["product_url"] = canonical if same else found[0]["product_url"] or url
     for item in found:

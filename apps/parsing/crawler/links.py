@@ -49,8 +49,11 @@ class Links:
 
 def links(html: str, url: str) -> Links:
     page = Selector(html)
-    base = urljoin(url, page.css("base::attr(href)").get("") or "")
-    own = _site(url)
+    try:
+        base = urljoin(url, page.css("base::attr(href)").get("") or "")
+    except ValueError:
+        base = url
+    own = site_of(url)
     found = Links()
     seen = {normalised(url)}
 
@@ -59,7 +62,7 @@ def links(html: str, url: str) -> Links:
             target = normalised(urljoin(base, href.strip()))
         except ValueError:
             return None
-        if target in seen or _site(target) != own or _DULL.search(target):
+        if target in seen or site_of(target) != own or _DULL.search(target):
             return None
         seen.add(target)
         return target
@@ -82,6 +85,7 @@ def links(html: str, url: str) -> Links:
     return found
 
 
-def _site(url: str) -> str:
+def site_of(url: str) -> str:
+    """The shop that an address belongs to: its host and port. Raises ValueError for what is no address."""
     parts = urlsplit(url)
     return f"{(parts.hostname or '').removeprefix('www.')}:{parts.port}"

@@ -1,5 +1,6 @@
 """One crawl's process, as its worker sees it: within its time and its memory."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -40,8 +41,9 @@ class CrawlProcess:
             command, stdin=subprocess.PIPE, stdout=self._log, stderr=self._log, pass_fds=[write]
         )
         os.close(write)
-        self.process.stdin.write(json.dumps(order).encode())
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it died at once: `outcome` tells
+            self.process.stdin.write(json.dumps(order).encode())
+            self.process.stdin.close()
 
     @property
     def is_over(self) -> bool:

@@ -21,6 +21,7 @@ from apps.parsing.crawler.process import CrawlProcess
 from apps.parsing.crawler.spiders import available
 
 log = logging.getLogger(__name__)
+OVER = (404, 409, 422)  # answers that say: there is nothing to crawl here
 
 
 @dataclass
@@ -115,6 +116,7 @@ class Worker:
                 "capacity": self.options.capacity,
                 "ram_usage_pct": psutil.virtual_memory().percent,
                 "spiders": self.spiders,
+                "run_ids": [crawl.task["run_id"] for crawl in self.crawls],
             }
             self.api.post("workers/heartbeat", beat, patience=0)
         except (ApiRefused, ApiUnavailable) as error:
@@ -134,12 +136,13 @@ class Worker:
         try:
             body = {"status": "running", "run_id": task.get("run_id"), "worker": self.name}
             answer = self.api.post(f"sources/{task['source_id']}/report-status", body)
-        except ApiRefused as error:
-            log.info("dropped: %s", error)
-            message.ack()
-            return
-        except ApiUnavailable as error:
-            log.warning("given back: %s", error)
+        except (ApiRefused, ApiUnavailable) as error:
+            if isinstance(error, ApiRefused) and error.status in OVER:
+                log.info("dropped: %s", error)
+                message.ack()
+                return
+            # A wrong token or address is this worker's fault, not the task's.
+            log.error("given back: %s", error)
             message.requeue()
             time.sleep(1.0)
             return
@@ -155,6 +158,9 @@ class Worker:
         try:
             if logs := crawl.logs():
                 self.api.post(f"sources/{source}/report-logs", {"logs": logs, "run_id": run_id})
+        except (ApiRefused, ApiUnavailable) as error:
+            log.warning("run %s, its logs: %s", run_id, error)
+        try:
             named = {"run_id": run_id, "worker": self.name}
             if outcome["error"]:
                 report = {"error": outcome["error"], "is_broken": outcome["is_broken"], **named}

@@ -64,6 +64,12 @@ class HeartbeatSerializer(serializers.Serializer):
     spiders = serializers.ListField(
         child=serializers.CharField(max_length=100), max_length=1000, default=list
     )
+    run_ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        max_length=1000,
+        required=False,
+        help_text="What it crawls: these crawls stay its own, and no others. Without it all that it has begun.",
+    )
 
 
 class HeartbeatAnswerSerializer(serializers.Serializer):

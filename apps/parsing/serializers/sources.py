@@ -91,7 +91,11 @@ class ConfigField(serializers.DictField):
 
     def to_internal_value(self, data):
         data = super().to_internal_value(data)
-        if len(orjson.dumps(data)) > CONFIG_BYTES:
+        try:
+            size = len(orjson.dumps(data))
+        except orjson.JSONEncodeError:
+            raise serializers.ValidationError("It is nested too deeply.") from None
+        if size > CONFIG_BYTES:
             raise serializers.ValidationError("It may hold at most 64 KiB.")
         return data
 
@@ -210,11 +214,9 @@ class RunIdField(serializers.IntegerField):
 
 
 class ReportStatusSerializer(serializers.Serializer):
-    """running takes the crawl (409: drop the task), waiting ends it, queued hands it back."""
+    """running takes the crawl (409: drop the task), waiting ends it, queued hands it back, error: it failed."""
 
-    status = serializers.ChoiceField(
-        [s for s in Source.Status.values if s not in ("discovered", "error", "broken")] + ["completed"]
-    )
+    status = serializers.ChoiceField([s for s in Source.Status.values if s != "discovered"] + ["completed"])
     run_id = RunIdField()
     worker = WorkerField()
 

@@ -20,6 +20,7 @@ MAX_FAILURES = 5  # runs in a row, after which a source is broken
 SENDING_SECONDS = 30  # how long a run is its sender's
 FIRST_RETRY = timedelta(minutes=15)
 LOG_CHARACTERS = 64_000
+LONGEST_UNNAMED = timedelta(hours=6)  # for which heartbeats that name no runs keep one; its batches always do
 NO_BROKER = "The broker did not take the task; it is tried again."
 
 
@@ -36,13 +37,18 @@ def due_enqueue() -> int:
                     next_sync_at__lte=now,
                 )
                 .order_by("-priority", "next_sync_at", "pk")
-                .select_for_update(skip_locked=True)[:BATCH]
+                .select_for_update(skip_locked=True, no_key=True)[:BATCH]
             )
             SourceRun.objects.bulk_create(
                 [SourceRun(source=s, strategy=s.strategy, priority=s.priority) for s in due],
                 ignore_conflicts=True,  # one that is open already is the one
             )
-            Source.objects.filter(pk__in=[s.pk for s in due]).update(status=Source.Status.QUEUED)
+            running = SourceRun.objects.filter(source__in=due, status=SourceRun.Status.RUNNING)
+            begun = set(running.values_list("source_id", flat=True))  # by batches, while it was switched off
+            Source.objects.filter(pk__in=begun).update(status=Source.Status.RUNNING)
+            Source.objects.filter(pk__in=[s.pk for s in due if s.pk not in begun]).update(
+                status=Source.Status.QUEUED
+            )
         made += len(due)
         if len(due) < BATCH:
             break
@@ -54,11 +60,9 @@ def source_force(*, source_id: int, strategy: str | None) -> SourceRun:
     """Queues a source now, whatever its schedule says; a run that nobody has taken yet becomes this one."""
     with transaction.atomic():
         source = source_locked(source_id)
-        run = source.runs.select_for_update().filter(status__in=SourceRun.OPEN).first()
-        if run is not None and run.status == SourceRun.Status.RUNNING:
+        run = _open_run(source, None) or _new_run(source)
+        if run.status == SourceRun.Status.RUNNING:
             raise Conflict("It is being crawled now. Wait for its end, or for its worker's lease to run out.")
-        if run is None:
-            run = SourceRun(source=source, created_at=timezone.now())
         run.strategy = strategy or source.strategy
         run.priority, run.forced, run.sent_at = 100, True, None
         run.save()
@@ -146,12 +150,13 @@ def run_claim(*, source_id: int, run_id: int | None, worker: str) -> SourceRun:
     now = timezone.now()
     with transaction.atomic():
         source = source_locked(source_id)
-        run = _open_run(source, run_id)
-        if run is None:
-            run = SourceRun(source=source, strategy=source.strategy, priority=source.priority, created_at=now)
-        held = run.status == SourceRun.Status.RUNNING and run.worker not in ("", worker)
+        run = _open_run(source, run_id) or _new_run(source)
+        # Without a name and an attempt it is nobody's: batches have opened it.
+        held = (
+            run.status == SourceRun.Status.RUNNING and run.worker != worker and (run.worker or run.attempts)
+        )
         if held and run.lease_until and run.lease_until > now:
-            raise Conflict(f"{run.worker} is crawling it. Drop this task.")
+            raise Conflict(f"{run.worker or 'Another worker'} is crawling it. Drop this task.")
         if run.status == SourceRun.Status.QUEUED or run.worker != worker or not run.attempts:
             run.attempts += 1
         seconds = settings.PARSING_LEASE_SECONDS if worker else settings.PARSING_TASK_SECONDS
@@ -218,10 +223,18 @@ def run_log(*, source_id: int, run_id: int | None, logs: str) -> None:
         run.save(update_fields=["logs"])
 
 
-def runs_renew(*, worker: str) -> int:
-    """A worker's heartbeat: what it crawls stays its own."""
-    until = timezone.now() + timedelta(seconds=settings.PARSING_LEASE_SECONDS)
-    return SourceRun.objects.filter(status=SourceRun.Status.RUNNING, worker=worker).update(lease_until=until)
+def runs_renew(*, worker: str, run_ids: list[int] | None = None) -> int:
+    """A worker's heartbeat: what it crawls stays its own.
+
+    Of a worker that says what it crawls only that. One that was started anew may have the name of the one before it
+    (a container keeps its host name, and its first process the number) and must not keep alive what died with it.
+    """
+    now = timezone.now()
+    rows = SourceRun.objects.filter(status=SourceRun.Status.RUNNING, worker=worker)
+    rows = (
+        rows.filter(started_at__gt=now - LONGEST_UNNAMED) if run_ids is None else rows.filter(pk__in=run_ids)
+    )
+    return rows.update(lease_until=now + timedelta(seconds=settings.PARSING_LEASE_SECONDS))
 
 
 def _open_run(source: Source, run_id: int | None, worker: str = "") -> SourceRun | None:
@@ -239,11 +252,20 @@ def _open_run(source: Source, run_id: int | None, worker: str = "") -> SourceRun
     return run
 
 
+def _new_run(source: Source) -> SourceRun:
+    """A run of a source that is locked and has none open; the one that a batch opens at the same moment, if any."""
+    run = SourceRun(
+        source=source, strategy=source.strategy, priority=source.priority, created_at=timezone.now()
+    )
+    SourceRun.objects.bulk_create([run], ignore_conflicts=True)
+    return source.runs.select_for_update().get(status__in=SourceRun.OPEN)
+
+
 def _finish(source: Source, run: SourceRun) -> None:
     now = timezone.now()
     run.status, run.finished_at, run.lease_until = SourceRun.Status.COMPLETED, now, None
     run.save()
-    source.status = Source.Status.WAITING if source.is_active else Source.Status.DISABLED
+    source.status = source.status_at_rest
     source.last_synced_at = now
     source.next_sync_at = now + timedelta(hours=source.refresh_interval_hours)
     source.failures, source.error_message, source.last_run_new = 0, "", run.items_new
@@ -264,7 +286,7 @@ def _fail(source: Source, run: SourceRun, error: str, *, broken: bool) -> None:
             key=f"broken:{run.pk}",
         )
     else:
-        source.status = Source.Status.ERROR if source.is_active else Source.Status.DISABLED
+        source.status = Source.Status.ERROR if source.is_active else source.status_at_rest
         interval = timedelta(hours=source.refresh_interval_hours)
         source.next_sync_at = now + min(interval, FIRST_RETRY * 2 ** (source.failures - 1))
     source.save()

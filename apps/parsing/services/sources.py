@@ -37,7 +37,7 @@ def source_upsert(*, fields: dict) -> tuple[Source, bool]:
     url = source_address(fields["url"])
     values = {k: v for k, v in fields.items() if k != "url"}
     with transaction.atomic():
-        source = Source.objects.select_for_update().filter(url=url).first()
+        source = Source.objects.select_for_update(no_key=True).filter(url=url).first()
         if source is None:
             try:
                 with transaction.atomic():
@@ -47,7 +47,7 @@ def source_upsert(*, fields: dict) -> tuple[Source, bool]:
                     source.save(force_insert=True)
                     return source, True
             except IntegrityError:  # somebody else made it meanwhile
-                source = Source.objects.select_for_update().get(url=url)
+                source = Source.objects.select_for_update(no_key=True).get(url=url)
         return _change(source, values), False
 
 
@@ -62,8 +62,12 @@ def source_toggle(*, source_id: int, is_active: bool) -> Source:
 
 
 def source_locked(source_id: int) -> Source:
-    """The source, locked until the transaction ends. Before its runs, always."""
-    source = Source.objects.select_for_update().filter(pk=source_id).first()
+    """The source, locked until the transaction ends. Before its runs, always.
+
+    Its key is not locked: a batch that is about to end looks at the keys of the sources that its rows name, and
+    whoever waits for that batch here would have it wait in turn.
+    """
+    source = Source.objects.select_for_update(no_key=True).filter(pk=source_id).first()
     if source is None:
         raise NotFound(f"There is no source {source_id}.")
     return source
@@ -125,7 +129,7 @@ def backlog_activate(*, source_ids: list[int]) -> dict:
         with connection.cursor() as cursor:
             # One at a time, or two would spend the same quota.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ACTIVATIONS_LOCK])
-        locked = Source.objects.filter(pk__in=source_ids).order_by("pk").select_for_update()
+        locked = Source.objects.filter(pk__in=source_ids).order_by("pk").select_for_update(no_key=True)
         found = {source.pk: source for source in locked}
         left = activations_left()
         activated = []

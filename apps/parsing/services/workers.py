@@ -2,19 +2,29 @@
 
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.notifications.services.telegram import telegram_notify
-from apps.parsing.models import CrawlWorker, Spider
+from apps.parsing.models import CrawlWorker
 from apps.parsing.services.runs import runs_renew
 
 GONE_AFTER = timedelta(seconds=90)
 FORGOTTEN_AFTER = timedelta(days=1)
+_ANNOUNCE = """
+INSERT INTO parsing_spider (name) SELECT unnest(%s::text[])
+ON CONFLICT (name) DO UPDATE SET last_seen_at = now()
+RETURNING name, xmax = 0
+"""
 
 
-def worker_heartbeat(*, hostname: str, pid: int, **fields) -> tuple[CrawlWorker, int]:
-    """Notes a sign of life and renews the leases of the worker's crawls: (worker, how many those are)."""
+def worker_heartbeat(
+    *, hostname: str, pid: int, run_ids: list[int] | None = None, **fields
+) -> tuple[CrawlWorker, int]:
+    """Notes a sign of life and renews the leases of the worker's crawls: (worker, how many those are).
+
+    run_ids: what it crawls, where it says so; see `runs_renew`.
+    """
     now = timezone.now()
     worker = CrawlWorker(hostname=hostname, pid=pid, last_seen_at=now, started_at=now, **fields)
     CrawlWorker.objects.bulk_create(
@@ -24,7 +34,7 @@ def worker_heartbeat(*, hostname: str, pid: int, **fields) -> tuple[CrawlWorker,
         update_fields=["last_seen_at", *fields],
     )
     CrawlWorker.objects.filter(last_seen_at__lt=now - FORGOTTEN_AFTER).delete()
-    return worker, runs_renew(worker=f"{hostname}:{pid}")
+    return worker, runs_renew(worker=f"{hostname}:{pid}", run_ids=run_ids)
 
 
 def workers_alive() -> list[CrawlWorker]:
@@ -34,16 +44,11 @@ def workers_alive() -> list[CrawlWorker]:
 
 def spiders_sync(*, names: list[str]) -> list[str]:
     """Notes the spiders that a worker announces; returns those that nobody had before."""
-    now = timezone.now()
     with transaction.atomic():
-        known = set(Spider.objects.filter(name__in=names).values_list("name", flat=True))
-        Spider.objects.bulk_create(
-            [Spider(name=name, last_seen_at=now) for name in sorted(set(names))],
-            update_conflicts=True,
-            unique_fields=["name"],
-            update_fields=["last_seen_at"],
-        )
-        new = sorted(set(names) - known)
+        with connection.cursor() as cursor:
+            # The database says who was first: of workers that start together one tells.
+            cursor.execute(_ANNOUNCE, [sorted(set(names))])
+            new = sorted(name for name, is_new in cursor.fetchall() if is_new)
         if new:
             telegram_notify(notice="new_spiders", values={"spiders": ", ".join(new)})
     return new

@@ -126,7 +126,8 @@ class ToggleView(InternalView):
     @extend_schema(parameters=[s.ToggleParams], request=s.ToggleSerializer, responses=s.SourceStateSerializer)
     def post(self, request, source_id: int):
         """Switches the schedule on or off. `is_active` stands in the body, or in the query."""
-        in_query = "is_active" in request.query_params and "is_active" not in (request.data or {})
+        in_body = isinstance(request.data, dict) and "is_active" in request.data
+        in_query = "is_active" in request.query_params and not in_body
         asked = self.params(s.ToggleSerializer) if in_query else self.body(s.ToggleSerializer)
         return _state(sources.source_toggle(source_id=source_id, is_active=asked["is_active"]))
 
@@ -134,7 +135,10 @@ class ToggleView(InternalView):
 class ReportStatusView(InternalView):
     @extend_schema(request=s.ReportStatusSerializer, responses={200: s.SourceStateSerializer, 409: CONFLICT})
     def post(self, request, source_id: int):
-        """running: begins a crawl, 409 means drop it. waiting: it is done. queued: hands it back. disabled: off."""
+        """running: begins a crawl, 409 means drop it. waiting: it is done. queued: hands it back. disabled: off.
+
+        error and broken: it failed, as by report-error, which can also say why.
+        """
         asked = self.body(s.ReportStatusSerializer)
         named = {"source_id": source_id, "run_id": asked["run_id"], "worker": asked["worker"]}
         match asked["status"]:
@@ -143,6 +147,9 @@ class ReportStatusView(InternalView):
                 return _state(run.source, run_id=run.pk)
             case "queued":
                 return _state(runs.run_hand_back(**named))
+            case "error" | "broken" as status:
+                error = "Its worker reported no reason."
+                return _state(runs.run_report_error(**named, error=error, is_broken=status == "broken"))
             case "disabled":
                 return _state(sources.source_toggle(source_id=source_id, is_active=False))
         return _state(runs.run_complete(**named))

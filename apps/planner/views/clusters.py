@@ -9,9 +9,8 @@ from rest_framework.response import Response
 
 from apps.billing.services.prices import price_of
 from apps.billing.services.reserved import credits_check
-from apps.core.models import Job
 from apps.core.serializers import CountSerializer, IdsSerializer, TaskIdSerializer
-from apps.core.viewsets import TenantViewSet, requested_key
+from apps.core.viewsets import TenantViewSet
 from apps.planner.filters import ClusterFilterSet
 from apps.planner.models import Cluster, Keyword
 from apps.planner.serializers.clusters import (
@@ -95,7 +94,7 @@ class ClusterViewSet(TenantViewSet):
             "keyword_ids": ids,
             "recut": data["recut"],
         }
-        if not data["preview"] and not self._asked_before():
+        if not data["preview"] and not self.asked_before():
             count = keywords_to_cluster(account_id=self.tenant.account_id, **wanted).count()
             self._can_pay("clustering", count)
         how = {name: data[name] for name in ("granularity", "preview", "polish_names")}
@@ -163,7 +162,7 @@ class ClusterViewSet(TenantViewSet):
         """
         data = self.validated(GenerateIdeasSerializer)
         ids = self.own_ids("cluster_ids", data["cluster_ids"])
-        if not self._asked_before():
+        if not self.asked_before():
             empty = Cluster.objects.filter(pk__in=ids, keywords=None, children__keywords=None).first()
             if empty:
                 raise ValidationError(
@@ -184,12 +183,6 @@ class ClusterViewSet(TenantViewSet):
 
     def _shown(self, pk: int) -> Response:
         return Response(self.get_serializer(self.get_queryset().get(pk=pk)).data)
-
-    def _asked_before(self) -> bool:
-        """Whether this `Idempotency-Key` has its job: then the answer is that job, whatever changed since."""
-        key = requested_key(self.request)
-        jobs = Job.objects.filter(account_id=self.tenant.account_id, idempotency_key=key)
-        return bool(key) and jobs.exists()
 
     def _can_pay(self, operation: str, items: int) -> None:
         if items:

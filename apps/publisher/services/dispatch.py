@@ -16,7 +16,7 @@ from apps.integration.services.sync.agreement import conflicts_of
 from apps.publisher.models import PublishingRecord, Target, WordPressPost
 from apps.publisher.services.catching_up import late_held
 from apps.publisher.services.publishing import OPEN, PUBLISHABLE, target_check
-from apps.publisher.services.wordpress import TargetFailed, post_tidy
+from apps.publisher.services.wordpress import TargetFailed, post_tidy, term_texts_check
 from apps.writer.models import Content
 
 # A record that is open for longer has lost whoever worked on it.
@@ -55,7 +55,11 @@ def publish_start(
             details={"content_ids": undecided[:100]},
         )
     sites = list(Site.objects.filter(pk__in=contents.values("site_id")).order_by("pk"))
-    targets = {target_check(site=site, target=target) for site in sites}
+    goes_to = {site.pk: target_check(site=site, target=target) for site in sites}
+    term_texts_check(
+        contents.filter(site_id__in=[pk for pk, to in goes_to.items() if to == Target.WORDPRESS])
+    )
+    targets = set(goes_to.values())
     return job_start(
         kind="content.publish",
         account_id=account_id,

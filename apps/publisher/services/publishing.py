@@ -25,7 +25,7 @@ from apps.publisher.models import PublishingRecord, Target
 from apps.publisher.services.calendar import times_placed
 from apps.publisher.services.pages import page_write
 from apps.publisher.services.placement import next_slot
-from apps.publisher.services.wordpress import TargetFailed, Written, post_write
+from apps.publisher.services.wordpress import TargetFailed, Written, post_write, term_texts_check
 from apps.publisher.services.wordpress.errors import TakenOff
 from apps.writer.models import Content
 from apps.writer.services.workflow import content_claim
@@ -100,6 +100,7 @@ def content_publish(
         written = None
         if target == Target.WORDPRESS:
             _check_publishable(content, target)
+            term_texts_check(Content.objects.filter(pk=content.pk))
             integration = integration_of(site_id=content.site_id)
             if integration is None:
                 raise Conflict("The connection to WordPress was just switched off. Turn it on, then publish.")
@@ -197,7 +198,8 @@ def content_schedule(
             raise Conflict(f"Only approved content is scheduled; “{content.title}” is {content.status}.")
         if content.site_status == Content.SiteStatus.PUBLISHING:
             raise Conflict("The article is being published right now.")
-        target_check(site=content.site, target=None)
+        if target_check(site=content.site, target=None) == Target.WORDPRESS:
+            term_texts_check(Content.objects.filter(pk=content.pk))
         scheduled = content.site_status == Content.SiteStatus.SCHEDULED
         if not (scheduled and at in (None, content.scheduled_publish_at)):
             if at is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.db import transaction
 from django.utils import timezone
 
-from apps.accounts.services.limits import PlanLimitReached, limit_room, limit_take
+from apps.accounts.services.limits import PlanLimitReached, limit_check, limit_take
 from apps.billing.services.ledger import (
     AlreadySettled,
     InsufficientCredits,
@@ -52,7 +52,7 @@ def generation_check(*, account_id: int, task_ids: list[int]) -> None:
     available = credits_balance(account_id=account_id)["available"]
     if needed > available:
         raise InsufficientCredits(needed, available)
-    _check_limit(account_id)
+    limit_check(account_id=account_id, resource="content")
 
 
 def content_generate(
@@ -99,7 +99,7 @@ def content_generate(
 
 def _write(task: Task, reference: str, attempt: int, testing: bool, user_id, run_id, wanted, finish) -> dict:
     try:
-        _check_limit(task.account_id)
+        limit_check(account_id=task.account_id, resource="content")
         inputs = writing_inputs(task)
 
         def go_on() -> None:
@@ -120,16 +120,6 @@ def _write(task: Task, reference: str, attempt: int, testing: bool, user_id, run
 
 def _estimate(words: int, model: str) -> int:
     return price_of(operation="content", words=words, model=model)
-
-
-def _check_limit(account_id: int) -> None:
-    """Before anything is asked of a model; the counter itself is taken where the article is stored."""
-    with transaction.atomic():
-        if limit_room(account_id=account_id, resource="content") < 1:
-            raise PlanLimitReached(
-                "Your plan's articles of this month are used up. Wait, or move to a larger plan.",
-                details={"resource": "content"},
-            )
 
 
 def _stored(account_id: int, task_id: int, reference: str) -> dict:
@@ -227,7 +217,8 @@ def _store(content, answer, reference, attempt, user_id, run_id, finish) -> dict
             )
         task.status, task.error = Task.Status.COMPLETED, ""
         task.save(update_fields=["status", "error", "updated_at"])
-        ContentIdea.objects.filter(pk=task.idea_id).update(status=ContentIdea.Status.COMPLETED)
+        if task.idea_id:
+            ContentIdea.objects.filter(pk=task.idea_id).update(status=ContentIdea.Status.COMPLETED)
         limit_take(account_id=account_id, resource="content")
         credits = credits_settle(
             account_id=account_id,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from apps.accounts.services.limits import PlanLimitReached, limit_room, limit_take
+from apps.accounts.services.limits import PlanLimitReached, limit_check, limit_take
 from apps.billing.models import CreditHold
 from apps.billing.services.ledger import (
     AlreadySettled,
@@ -63,7 +63,7 @@ def image_check(*, account_id: int, site_id: int, images: int = 1) -> None:
     available = credits_balance(account_id=account_id)["available"]
     if needed > available:
         raise InsufficientCredits(needed, available)
-    _check_limit(account_id)
+    limit_check(account_id=account_id, resource="images")
 
 
 def image_generate(
@@ -117,7 +117,7 @@ def _make(
     account_id, image_id, names = image.account_id, image.pk, []
     try:
         _check_made(image, anew)
-        _check_limit(account_id)
+        limit_check(account_id=account_id, resource="images")
         answer = image_call(
             prompt=prompt,
             inputs={"title": _subject(image)},
@@ -226,16 +226,6 @@ def _stored(account_id: int, image_id: int, reference: str) -> dict:
 def _price(account_id: int, site_id: int, *, images: int, testing: bool = False) -> int:
     model = model_choose(kind="image", account_id=account_id, testing=testing, site_id=site_id).model
     return price_of(operation="image", images=images, model=model)
-
-
-def _check_limit(account_id: int) -> None:
-    """Before anything is asked of a provider; the counter itself is taken where the image is stored."""
-    with transaction.atomic():
-        if limit_room(account_id=account_id, resource="images") < 1:
-            raise PlanLimitReached(
-                "Your plan's images of this month are used up. Wait for the next, or move to a larger plan.",
-                details={"resource": "images"},
-            )
 
 
 def _subject(image: Image) -> str:

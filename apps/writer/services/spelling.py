@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from django.db import connection
 from django.db.models import Q, QuerySet, TextField
@@ -15,6 +15,8 @@ from apps.writer.models.taxonomies import CATEGORY, SEPARATOR, TAG, name_clean, 
 
 # The list of an article that names terms of it; other taxonomies stand in none.
 LISTS = {CATEGORY: "categories", TAG: "tags"}
+# As WordPress and its REST API call them.
+ALIASES = {"post_tag": TAG, "tags": TAG, "categories": CATEGORY}
 
 NAMES = """
 SELECT DISTINCT name FROM writer_content, jsonb_array_elements_text({column}) AS name WHERE site_id = %(site)s
@@ -52,9 +54,30 @@ class Terms:
         return None
 
 
-def spelled(term: Taxonomy, name: str) -> str:
-    """`name` as the term is spelled: its whole path where `name` is a path."""
-    return SEPARATOR.join(term.path_names) if len(path_split(name)) > 1 else term.name
+def spelled(term: Taxonomy, name: str, terms: Terms) -> str:
+    """`name` as the term is spelled: its whole path where `name` is a path, or where its name means another term."""
+    is_path = len(path_split(name)) > 1 or terms.meant(term.name) != term
+    return SEPARATOR.join(term.path_names) if is_path else term.name
+
+
+def terms_meant(*, site_id: int, taxonomy: str, names: Sequence[str]) -> dict[str, Taxonomy]:
+    """The site's terms that these names of an article mean, with their `path_names`. One query."""
+    taxonomy = ALIASES.get(taxonomy, taxonomy)
+    terms = Terms(site_id=site_id, taxonomy=taxonomy, keys=_keys(names)) if names else None
+    return {name: term for name in names if (term := terms.meant(name))}
+
+
+def names_of_external(*, site_id: int, paths: Mapping[int, Sequence[str]]) -> dict[int, str]:
+    """How articles name terms of the site's WordPress that stand under others: by id, given their paths, the name alone
+    where that means this very term, else its path. Two queries."""
+    known = Taxonomy.objects.filter(site_id=site_id, external_id__in=map(str, paths))
+    rows = {int(row.external_id): row for row in known}
+    found = {pk: SEPARATOR.join(path) for pk, path in paths.items()}
+    for taxonomy in {row.taxonomy for row in rows.values()}:
+        names = {pk: paths[pk][-1] for pk, row in rows.items() if row.taxonomy == taxonomy}
+        meant = terms_meant(site_id=site_id, taxonomy=taxonomy, names=list(names.values()))
+        found |= {pk: name for pk, name in names.items() if meant.get(name) == rows[pk]}
+    return found
 
 
 def names_spelled(*, site_id: int, taxonomy: str, names: Sequence[str]) -> list[str]:
@@ -62,7 +85,7 @@ def names_spelled(*, site_id: int, taxonomy: str, names: Sequence[str]) -> list[
     if not names:
         return []
     terms = Terms(site_id=site_id, taxonomy=taxonomy, keys=_keys(names))
-    found = [spelled(term, name) if (term := terms.meant(name)) else name for name in names]
+    found = [spelled(term, name, terms) if (term := terms.meant(name)) else name for name in names]
     return list(dict.fromkeys(found))
 
 
@@ -105,8 +128,8 @@ def names_respell(
     new = {}
     for name in names:
         term = terms.by_id.get(meant[name]) if meant and name in meant else terms.meant(name)
-        if term and spelled(term, name) != name:
-            new[name] = spelled(term, name)
+        if term and (now := spelled(term, name, terms)) != name:
+            new[name] = now
     if not new:
         return 0
     with connection.cursor() as cursor:

@@ -11,13 +11,11 @@ from django.utils import timezone
 from apps.accounts.models import Site
 from apps.core.errors import AppError, Conflict, Invalid, NotFound
 from apps.writer.models import Taxonomy
-from apps.writer.models.taxonomies import CATEGORY, MAX_KEY, MAX_NAME, TAG, name_clean, name_key
+from apps.writer.models.taxonomies import MAX_KEY, MAX_NAME, TAG, name_clean, name_key
 from apps.writer.services.content import slug_of
-from apps.writer.services.spelling import names_meant, names_respell
+from apps.writer.services.spelling import ALIASES, names_meant, names_respell
 
 MAX_DEPTH = 20
-# As WordPress and its REST API call them.
-ALIASES = {"post_tag": TAG, "tags": TAG, "categories": CATEGORY}
 
 UNDER = """
 WITH RECURSIVE down AS (
@@ -88,11 +86,12 @@ def taxonomy_ensure(
         row = known or at_place
         if row is None:
             _parent_checked(place, parent_id, depth=1)
+            meant = names_meant(site_id=site_id, taxonomy=taxonomy, keys={key})
             row = Taxonomy.objects.create(
                 **place, name=name, key=key, parent_id=parent_id, external_id=external_id,
                 slug=wanted["slug"] or slug_of(name), description=description or "", count=count,
             )  # fmt: skip
-            names_respell(site_id=site_id, taxonomy=taxonomy, keys={key})
+            names_respell(site_id=site_id, taxonomy=taxonomy, keys={key}, meant=meant)
         elif changes := as_wanted(row):
             _change(row, changes)
         return row
@@ -112,11 +111,12 @@ def taxonomy_create(*, account_id: int, fields: dict) -> Taxonomy:
         _parent_checked(place, parent_id, depth=1)
         if other := Taxonomy.objects.filter(**place, parent_id=parent_id, key=key).first():
             raise _taken(other)
+        meant = names_meant(site_id=site_id, taxonomy=place["taxonomy"], keys={key})
         row = Taxonomy.objects.create(
             **place, name=name, key=key, parent_id=parent_id, slug=fields.get("slug") or slug_of(name),
             description=fields.get("description", ""),
         )  # fmt: skip
-        names_respell(site_id=site_id, taxonomy=row.taxonomy, keys={key})
+        names_respell(site_id=site_id, taxonomy=row.taxonomy, keys={key}, meant=meant)
     return row
 
 

@@ -14,7 +14,7 @@ from django.db import IntegrityError
 from django.db.models import Case, IntegerField, Value, When
 
 from apps.core.errors import AppError
-from apps.intelligence.services import TextResult, text_call, text_key
+from apps.intelligence.services import TextResult, text_ask, text_question
 from apps.system.services.authors import author_of
 from apps.system.services.content_settings import content_settings
 from apps.writer.models import Content, DraftPart, Task
@@ -133,22 +133,17 @@ def _in_sections(task: Task, ask: Callable[..., dict], include_faq: bool) -> dic
 
 
 def _ask(task: Task, function: str, inputs: dict, testing: bool) -> TextResult:
-    common = {
-        "function": function,
-        "inputs": inputs,
-        "account_id": task.account_id,
-        "site_id": task.site_id,
-        "testing": testing,
-    }
-    key = text_key(**common)
-    kept = DraftPart.objects.filter(task_id=task.pk, key=key).first()
+    question = text_question(
+        function=function, inputs=inputs, account_id=task.account_id, site_id=task.site_id, testing=testing
+    )
+    kept = DraftPart.objects.filter(task_id=task.pk, key=question.key).first()
     if kept is not None:
         told = {name: getattr(kept, name) for name in _KEPT}
         return TextResult(**told, is_offline=kept.provider == "offline")
-    answer = text_call(**common)
+    answer = text_ask(question)
     _check(function, answer.data)
     told = {name: getattr(answer, name) for name in _KEPT}
-    part = DraftPart(account_id=task.account_id, task=task, key=key, function=function, **told)
+    part = DraftPart(account_id=task.account_id, task=task, key=question.key, function=function, **told)
     # A second execution may have asked the same meanwhile; a task that was deleted is told of where it is stored.
     with contextlib.suppress(IntegrityError):
         DraftPart.objects.bulk_create([part], ignore_conflicts=True)

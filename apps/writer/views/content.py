@@ -18,7 +18,6 @@ from apps.writer.serializers.versions import RestoreSerializer
 from apps.writer.services.content import content_create, content_delete, content_update
 from apps.writer.services.images import images_check
 from apps.writer.services.versions import version_restore
-from apps.writer.views.jobs import RepeatableMixin
 
 
 def _removed_message(removed: list[str]) -> str:
@@ -28,7 +27,7 @@ def _removed_message(removed: list[str]) -> str:
     return f"Removed from the HTML what an article may not hold: {', '.join(removed[:10])}{more}."
 
 
-class ContentViewSet(RepeatableMixin, TenantViewSet):
+class ContentViewSet(TenantViewSet):
     area = "content"
     key_actions = ("list", "retrieve")
     rate_scope = "content"

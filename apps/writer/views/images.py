@@ -26,7 +26,6 @@ from apps.writer.serializers.images import (
 )
 from apps.writer.services.images import image_check, image_delete, image_file, images_check
 from apps.writer.services.pictures import EXTENSIONS, FULL, WIDTHS
-from apps.writer.views.jobs import RepeatableMixin
 
 
 class AnyAccept(BaseContentNegotiation):
@@ -40,7 +39,6 @@ class AnyAccept(BaseContentNegotiation):
 
 
 class ImageViewSet(
-    RepeatableMixin,
     TenantMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,

@@ -31,7 +31,6 @@ from apps.writer.services.tasks import (
     tasks_move,
     tasks_update,
 )
-from apps.writer.views.jobs import RepeatableMixin
 
 
 class IdeaTasksView(TenantMixin, GenericAPIView):
@@ -50,7 +49,7 @@ class IdeaTasksView(TenantMixin, GenericAPIView):
         return Response(tasks_create_from_ideas(account_id=self.tenant.account_id, idea_ids=ids)["task_ids"])
 
 
-class TaskViewSet(RepeatableMixin, TenantViewSet):
+class TaskViewSet(TenantViewSet):
     """Articles to be written."""
 
     area = "content"

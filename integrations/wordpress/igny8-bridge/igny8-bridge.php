@@ -2,7 +2,7 @@
 /**
  * Plugin Name: Igny8 Bridge
  * Description: Connects this site to Igny8 with an ApiKey: articles find their post again whatever happens, the SEO fields of Yoast, Rank Math and All in One SEO can be written for every post type, and changes made here are told to Igny8.
- * Version: 1.0.0
+ * Version: 1.1.0
  * Requires at least: 5.6
  * Requires PHP: 7.4
  * Author: Igny8
@@ -20,14 +20,16 @@ namespace Igny8\Bridge;
 
 defined( 'ABSPATH' ) || exit;
 
-const VERSION     = '1.0.0';
+const VERSION     = '1.1.0';
 const OPTION      = 'igny8_bridge';
 const DUE         = 'igny8_bridge_due';
+const INSTALLED   = 'igny8_bridge_version';
 const CONTENT_KEY = 'igny8_content_key';
 
 require __DIR__ . '/includes/options.php';
 require __DIR__ . '/includes/auth.php';
 require __DIR__ . '/includes/meta.php';
+require __DIR__ . '/includes/aioseo.php';
 require __DIR__ . '/includes/routes.php';
 require __DIR__ . '/includes/product.php';
 require __DIR__ . '/includes/queue.php';
@@ -38,10 +40,20 @@ if ( is_admin() ) {
 
 register_activation_hook( __FILE__, __NAMESPACE__ . '\activate' );
 register_deactivation_hook( __FILE__, __NAMESPACE__ . '\deactivate' );
+// WordPress activates nothing anew that it updates.
+add_action( 'plugins_loaded', __NAMESPACE__ . '\updated', 1 );
 
-/** Makes the table of events and its clock. */
+function updated() {
+	if ( VERSION !== get_option( INSTALLED ) ) {
+		activate();
+	}
+}
+
+/** Makes the tables and the clock. */
 function activate() {
 	queue_create();
+	nonce_create();
+	update_option( INSTALLED, VERSION, true );
 	if ( ! wp_next_scheduled( 'igny8_bridge_deliver' ) ) {
 		wp_schedule_event( time() + 300, 'igny8_five_minutes', 'igny8_bridge_deliver' );
 	}

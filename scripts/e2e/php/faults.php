@@ -37,6 +37,7 @@ match ($is_rest || $fault === 'no_passwords' ? $fault : '') {
     'another_page' => $answer(200, '<!doctype html><title>Coming soon</title>', ['Content-Type: text/html']),
     'truncated' => ob_start(static fn (string $body) => substr($body, 0, intdiv(strlen($body), 2))),
     'slow' => sleep(3),
+    'first_plugin' => isset($_SERVER['HTTP_X_IGNY8_SIGNATURE']) && $answer(401, '{"code":"igny8_signature","message":"The signature does not fit.","data":{"status":401}}'),
     default => null,
 };
 // Types of others that the REST API shows, and one that it does not.

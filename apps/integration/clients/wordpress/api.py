@@ -1,8 +1,7 @@
 """One WordPress site: sends requests and takes answers, nothing more."""
 
-import hashlib
-import hmac
 import time
+import uuid
 from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from apps.integration.clients.wordpress.errors import (
     error_of_transport,
     json_of,
 )
+from apps.integration.clients.wordpress.signing import REQUEST, host_of, signature_of
 
 MAX_BYTES = 20 * 1024 * 1024
 ATTEMPTS = 3
@@ -154,13 +154,20 @@ class WordPress:
 
 
 def sign(request: httpx.Request, secret: str) -> None:
-    """For the companion plugin: time, method, address as it goes out, and the hash of the body."""
-    now = str(int(time.time()))
-    digest = hashlib.sha256(request.read()).hexdigest()
-    lines = ("igny8-request", now, request.method, request.url.raw_path.decode(), digest)
-    signature = hmac.new(secret.encode(), "\n".join(lines).encode(), hashlib.sha256).hexdigest()
-    request.headers["X-Igny8-Timestamp"] = now
-    request.headers["X-Igny8-Signature"] = f"sha256={signature}"
+    """For the companion plugin, which takes a request once: a repeated one needs another nonce."""
+    now, nonce = str(int(time.time())), uuid.uuid4().hex
+    signature = signature_of(
+        secret,
+        word=REQUEST,
+        time=now,
+        nonce=nonce,
+        method=request.method,
+        host=host_of(request.url.netloc.decode()),
+        path=request.url.raw_path.decode(),
+        body=request.read(),
+    )
+    headers = {"X-Igny8-Timestamp": now, "X-Igny8-Nonce": nonce, "X-Igny8-Signature": signature}
+    request.headers.update(headers)
 
 
 def _worth_another_try(error: BaseException, once: bool) -> bool:

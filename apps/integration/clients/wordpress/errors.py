@@ -19,6 +19,9 @@ PASSWORDS_OFF = {"application_passwords_disabled", "application_passwords_disabl
 PLUGIN = {
     "igny8_not_connected": "plugin_secret",
     "igny8_signature": "plugin_secret",
+    "igny8_host": "plugin_host",
+    "igny8_repeated": "plugin_repeated",
+    "igny8_store": "server_error",
     "igny8_clock": "plugin_clock",
     "igny8_user": "plugin_user",
 }
@@ -66,6 +69,10 @@ ADVICE = {
     "ApiKey.",
     "plugin_secret": "Connect again in WordPress, under Settings, Igny8: the site was connected anew since, or "
     "restored.",
+    "plugin_old": "Update Igny8 Bridge in WordPress: under Plugins, Add New, upload the present version over it. Its "
+    "settings stay.",
+    "plugin_host": "Connect again in WordPress, under Settings, Igny8: the plugin tells us the address of its site.",
+    "plugin_repeated": "Something in front of the site sends requests twice. It is asked again.",
     "plugin_clock": "Set the clock of the web server right (NTP): requests are signed with their time.",
     "plugin_user": "Choose another user in WordPress, under Settings, Igny8, and connect again.",
     "capability": "Give this WordPress user the role Editor or Administrator.",
@@ -81,7 +88,15 @@ ADVICE = {
 }
 # Nothing was done, and it will go later.
 _NOT_DONE = {"dns", "refused", "rate_limited"}
-_TEMPORARY = {"cut", "timeout", "unreachable", "rate_limited", "maintenance", "server_error"}
+_TEMPORARY = {
+    "cut",
+    "timeout",
+    "unreachable",
+    "rate_limited",
+    "maintenance",
+    "server_error",
+    "plugin_repeated",
+}
 
 
 class WordPressError(Exception):
@@ -177,8 +192,11 @@ def json_of(text: str):
 def _of_code(host: str, status: int, found: dict, seconds: float | None) -> WordPressError:
     code = found["code"]
     said = re.sub(r"<[^>]*>", "", str(found.get("message", "")))[:300].strip()
+    data = found.get("data") if isinstance(found.get("data"), dict) else None
     cause = "rejected"
-    if code in PLUGIN:
+    if code == "igny8_signature" and not (data or {}).get("version"):
+        cause, said = "plugin_old", "Igny8 Bridge is older than we can speak to."
+    elif code in PLUGIN:
         cause = PLUGIN[code]
     elif code in CREDENTIALS:
         cause = "credentials"
@@ -202,13 +220,12 @@ def _of_code(host: str, status: int, found: dict, seconds: float | None) -> Word
         cause = "maintenance"
     elif status >= 500:
         cause = "server_error"
-    data = found.get("data")
     return WordPressError(
         cause,
         f"{host} says: {said or code}",
         code=code,
         status=status,
-        data=data if isinstance(data, dict) else None,
+        data=data,
         retry_after=seconds,
     )
 

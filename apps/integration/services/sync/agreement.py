@@ -154,6 +154,10 @@ def post_agreed(
             synced.base[name] = there
         if name == "content":
             synced.is_lossy, synced.images = False, dict(images)
+    # What the site has no place for is told in the record, and not sent again until the site has one (`to_push`).
+    nowhere = set(FIELDS) - {names.get(name, name) for name in wanted}
+    synced.ours |= {name: now[name] for name in nowhere}
+    synced.no_place = sorted(name for name in nowhere if getattr(content, name))
     if synced.agreed_at is None:
         synced.ours = {**now, **synced.ours}
         synced.theirs = {**remote.hashes, **synced.theirs}
@@ -176,9 +180,9 @@ def conflict_note(
     kind: PostType,
 ) -> None:
     """Keeps a conflict that publishing has met, and tells of it. No transaction may be open."""
-    remote, names = remote_of(stored, kind), TermNames(site)
+    remote, names = remote_of(stored, kind), TermNames(site, synced.site_id)
     names.load([remote])
-    theirs: dict[str, Any] = {**ours_of(remote, names, synced.images)}
+    theirs: dict[str, Any] = names.as_in(content, ours_of(remote, names, synced.images))
     theirs["featured_image"] = remote.fields["featured_media"]
     with transaction.atomic():
         row = SyncedPost.objects.select_for_update().get(pk=synced.pk)

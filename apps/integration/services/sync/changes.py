@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apps.integration.models import SyncedPost
 from apps.integration.services.sync.compare import agree, compared
+from apps.integration.services.sync.terms import TermNames
 from apps.integration.services.sync.texts import Remote, ours_of
 from apps.writer.models import Content
 from apps.writer.services.html import words_count
@@ -28,7 +29,7 @@ WORDS = {
 
 
 def change_take(
-    synced: SyncedPost, content: Content, remote: Remote, names: Mapping[int, str], asked_at: datetime
+    synced: SyncedPost, content: Content, remote: Remote, names: TermNames, asked_at: datetime
 ) -> str:
     """Takes over what changed at WordPress since both agreed. Returns what happened: unchanged, skipped, changed,
     conflict, moved (its state or address alone).
@@ -45,7 +46,7 @@ def change_take(
     if remote.status == "trash":  # its slug is not its own there
         _save(synced, content, moved)
         return "moved" if moved else "unchanged"
-    theirs = ours_of(remote, names, synced.images)
+    theirs = names.as_in(content, ours_of(remote, names, synced.images))
     found = compared(synced, content, remote, theirs)
     if found.both:
         fresh = conflict_open(synced, remote, found.both, theirs)

@@ -11,6 +11,7 @@ from apps.integration.models import SiteIntegration, SyncedPost
 from apps.integration.services.sync.arrivals import arrivals_take, known_again
 from apps.integration.services.sync.changes import LIVE, WORDS, change_take, gone_take
 from apps.integration.services.sync.notices import Told, told_send
+from apps.integration.services.sync.terms import TermNames
 from apps.integration.services.sync.texts import STATUSES, PostType, Remote
 from apps.planner.services.topics import topics_release
 from apps.writer.models import Content
@@ -52,7 +53,7 @@ def posts_read(
 def page_take(
     integration: SiteIntegration,
     remotes: Collection[Remote],
-    names: Mapping[int, str],
+    names: TermNames,
     asked_at: datetime,
     counts: Counts,
     *,

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.core.jobs import GoOnLater, JobRun, job_start
 from apps.integration.clients.wordpress import WordPress, WordPressError
-from apps.integration.models import SyncedPost, SyncRun
+from apps.integration.models import SiteIntegration, SiteStructure, SyncedPost, SyncRun
 from apps.integration.services.connections import wordpress_of
-from apps.integration.services.structure import failure_of, post_types_of, structure_read
+from apps.integration.services.structure import failure_of, places_of, post_types_of, structure_read
 from apps.integration.services.sync.compare import digests_of
 from apps.integration.services.sync.notices import done_send
 from apps.integration.services.sync.pages import Counts, page_take, posts_gone, posts_read
@@ -43,22 +44,34 @@ def sync_go(run: JobRun, sync: SyncRun) -> None:
         raise failure_of(error) from error
 
 
-def to_push(integration_id: int) -> list[int]:
-    """The articles that are out at this WordPress and have changed here alone since both agreed."""
+def to_push(site: WordPress, integration: SiteIntegration) -> list[int]:
+    """The articles that are out at this WordPress and have changed here alone since both agreed, or hold something
+    that the site has only now a place for. Raises WordPressError."""
     rows = SyncedPost.objects.filter(
-        integration_id=integration_id,
+        integration=integration,
         agreed_at__isnull=False,
         conflict_at=None,
         remote_status="publish",
         content__status=Content.Status.PUBLISHED,
         content__site_status=Content.SiteStatus.PUBLISHED,
     ).select_related("content")
+    places = _places_now(site, integration, rows)
     changed = []
     for row in rows.order_by("pk").iterator(chunk_size=500):
         ours = digests_of(row.content)
-        if any(ours[name] != there for name, there in row.ours.items()):
+        if any(ours[name] != there for name, there in row.ours.items()) or not places.get(
+            row.post_type, set()
+        ).isdisjoint(row.no_place):
             changed.append(row.content_id)
     return changed
+
+
+def _places_now(site: WordPress, integration: SiteIntegration, rows: QuerySet) -> dict[str, set[str]]:
+    """By post type the fields that have a place, of those types alone that had none for some."""
+    structure = SiteStructure.objects.filter(integration=integration).first()
+    asked = set(rows.exclude(no_place=[]).values_list("post_type", flat=True))
+    kinds = post_types_of(structure, integration) if structure and asked else []
+    return {kind.rest_base: places_of(site, kind) for kind in kinds if kind.rest_base in asked}
 
 
 class _Pass:
@@ -66,7 +79,7 @@ class _Pass:
         self.run, self.sync, self.site = run, sync, site
         self.integration = sync.integration
         self.until = time.monotonic() + SHIFT_SECONDS
-        self.names = TermNames(site)
+        self.names = TermNames(site, sync.site_id)
         self.counts = Counts(sync.counts)
         self.cursor: dict = sync.cursor
 
@@ -97,7 +110,7 @@ class _Pass:
     def end(self) -> None:
         """Hands what is to go out to publishing, and ends the pass with its job."""
         sync, counts = self.sync, self.counts
-        changed = [] if sync.direction == SyncRun.Direction.PULL else to_push(self.integration.pk)
+        changed = [] if sync.direction == SyncRun.Direction.PULL else to_push(self.site, self.integration)
         with transaction.atomic():
             if changed:
                 job_start(

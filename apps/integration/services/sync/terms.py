@@ -9,6 +9,9 @@ from apps.core.jobs import JobRun
 from apps.integration.clients.wordpress import WordPress
 from apps.integration.models import SiteIntegration, SiteStructure
 from apps.integration.services.sync.texts import Remote
+from apps.writer.models import Content
+from apps.writer.models.taxonomies import SEPARATOR
+from apps.writer.services.spelling import names_of_external
 from apps.writer.services.taxonomies import taxonomy_ensure
 
 FIELDS = "id,name,slug,parent,count,description"
@@ -23,10 +26,17 @@ NO_TOPIC = {
 
 
 class TermNames(Mapping[int, str]):
-    """Names by id, which are asked for when a post names one that is not known yet."""
+    """How articles name terms, by id; asked for when a post names one that is not known yet.
 
-    def __init__(self, site: WordPress):
-        self._site, self._names = site, {}
+    Of a tree it is the name alone where that means this very term, else its path: the same name may stand under several
+    parents.
+    """
+
+    def __init__(self, site: WordPress, site_id: int):
+        self._site, self._site_id = site, site_id
+        self._rows: dict[int, dict] = {}
+        self._names: dict[int, str] = {}
+        self._paths: dict[str, str] = {}
 
     def __getitem__(self, pk: int) -> str:
         return self._names[pk]
@@ -43,12 +53,47 @@ class TermNames(Mapping[int, str]):
         for remote in remotes:
             for name in remote.kind.terms.values():
                 wanted.setdefault(name, set()).update(remote.fields[name])
+        new: set[int] = set()
         for name, ids in wanted.items():
-            missing = sorted(ids - self._names.keys())
-            for start in range(0, len(missing), 100):
-                part = ",".join(map(str, missing[start : start + 100]))
-                rows, _ = self._site.listed(f"/wp/v2/{name}", include=part, per_page=100, _fields="id,name")
-                self._names |= {row["id"]: _name(row) for row in rows if isinstance(row.get("id"), int)}
+            new |= ids - self._names.keys()
+            while missing := sorted(ids - self._rows.keys()):
+                for start in range(0, len(missing), 100):
+                    self._read(name, missing[start : start + 100])
+                ids = {self._rows[pk].get("parent") or 0 for pk in missing} - {0}
+        paths = {pk: self._path(pk) for pk in sorted(new) if self._rows[pk]}
+        self._names |= {pk: path[0] for pk, path in paths.items() if len(path) == 1}
+        nested = {pk: path for pk, path in paths.items() if len(path) > 1}
+        if nested:
+            named = names_of_external(site_id=self._site_id, paths=nested)
+            self._names |= named
+            self._paths |= {named[pk]: SEPARATOR.join(path) for pk, path in nested.items()}
+
+    def as_in(self, content: Content, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a post with its terms named as the article names the same ones."""
+        found = dict(fields)
+        for name in ("categories", "tags"):
+            own = {o.casefold(): o for o in getattr(content, name)}
+            found |= {name: [self._own(n, own) for n in found[name]]} if name in found else {}
+        return found
+
+    def _own(self, name: str, own: Mapping[str, str]) -> str:
+        forms = (name.casefold(), self._paths.get(name, name).casefold())
+        return next((own[form] for form in forms if form in own), name)
+
+    def _read(self, name: str, ids: list[int]) -> None:
+        part = ",".join(map(str, ids))
+        rows, _ = self._site.listed(f"/wp/v2/{name}", include=part, per_page=100, _fields="id,name,parent")
+        # One that is not shown is not asked for again.
+        self._rows |= {pk: {} for pk in ids} | {r["id"]: r for r in rows if isinstance(r.get("id"), int)}
+
+    def _path(self, pk: int) -> list[str]:
+        path: list[str] = []
+        seen: set[int] = set()
+        while (row := self._rows.get(pk)) and pk not in seen:
+            seen.add(pk)
+            path.insert(0, _name(row))
+            pk = row.get("parent") or 0
+        return path
 
 
 def terms_take(site: WordPress, integration: SiteIntegration, structure: SiteStructure, run: JobRun) -> int:

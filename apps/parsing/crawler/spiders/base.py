@@ -7,6 +7,8 @@ import scrapy
 from scrapy import signals
 from scrapy.http import Response
 
+from apps.parsing.crawler.links import site_of
+
 MAX_PAGES = 20_000
 
 
@@ -25,6 +27,7 @@ class ShopSpider(scrapy.Spider):
         self.site_key: str = task["site_key"]
         self.start_url: str = task["url"]
         self.start_urls = [self.start_url]
+        self.sites = {site_of(self.start_url)}  # a shop may answer under another name than the source's
         self.discovers = task.get("strategy") == "discovery"
         self.pages = 0
         self.products_found = 0

@@ -11,12 +11,10 @@ from scrapy.utils.sitemap import Sitemap
 
 from apps.parsing.addresses import normalised
 from apps.parsing.crawler.extract import products
-from apps.parsing.crawler.links import links
+from apps.parsing.crawler.links import links, site_of
 from apps.parsing.crawler.spiders.base import ShopSpider
 
-USER_AGENT = "Igny8Bot"
 MAX_DEPTH = 30
-MAX_DELAY = 30.0
 # The order in which pages are asked for: what lists many products is worth more than what may be nothing.
 SITEMAP, PAGE, CATEGORY, PRODUCT, OTHER = 50, 40, 30, 20, 0
 
@@ -33,7 +31,9 @@ class GenericSpider(ShopSpider):
             return
         if kind == "hub" and not self.discovers:
             robots = urljoin(self.start_url, "/robots.txt")
-            yield self._request(robots, self.parse_robots, SITEMAP, dont_filter=True)
+            # Whatever it answers: a shop without it may have a sitemap.
+            everything = {"handle_httpstatus_all": True}
+            yield self._request(robots, self.parse_robots, SITEMAP, dont_filter=True, meta=everything)
         yield self._request(self.start_url, self.parse, CATEGORY, errback=self.failed, first=True)
 
     def _request(self, url: str, callback, priority: int, *, first: bool = False, **kwargs) -> scrapy.Request:
@@ -41,19 +41,14 @@ class GenericSpider(ShopSpider):
         return scrapy.Request(url, callback, priority=priority, meta=meta, **kwargs)
 
     def parse_robots(self, response: Response) -> Iterator[scrapy.Request]:
-        rules = Protego.parse(response.text if isinstance(response, TextResponse) else "")
-        delay = rules.crawl_delay(USER_AGENT)
-        if delay:
-            self.slow_down(response, min(float(delay), MAX_DELAY))
-        found = list(rules.sitemaps) or [urljoin(response.url, "/sitemap.xml")]
-        for url in found:
-            yield self._request(urljoin(response.url, url), self.parse_sitemap, SITEMAP)
-
-    def slow_down(self, response: Response, seconds: float) -> None:
-        """What the shop asks for in robots.txt counts from the next request on."""
-        slot = self.crawler.engine.downloader.slots.get(response.meta.get("download_slot"))
-        if slot is not None:
-            slot.delay = max(slot.delay, seconds)
+        told = response.status == 200 and isinstance(response, TextResponse)
+        rules = Protego.parse(response.text if told else "")
+        for place in list(rules.sitemaps) or ["/sitemap.xml"]:
+            try:
+                url = normalised(urljoin(response.url, place))
+            except ValueError:
+                continue
+            yield self._request(url, self.parse_sitemap, SITEMAP)
 
     def parse_sitemap(self, response: Response) -> Iterator[scrapy.Request]:
         if response.status >= 400:
@@ -67,10 +62,11 @@ class GenericSpider(ShopSpider):
         except Exception:
             self.logger.warning("%s is no sitemap", response.url)
             return
-        own = response.url.split("/")[2].removeprefix("www.")
+        # A shop's sitemap may lie elsewhere; what it names may not.
+        own = self.sites | {site_of(response.url)} if self.task.get("type") == "sitemap" else self.sites
         for entry in sitemap:
             url = entry.get("loc", "")
-            if self.is_full or url.split("/")[2:3] == [] or url.split("/")[2].removeprefix("www.") != own:
+            if self.is_full or not _is_of(url, own):
                 continue
             if sitemap.type == "sitemapindex":
                 yield self._request(url, self.parse_sitemap, SITEMAP)
@@ -83,8 +79,10 @@ class GenericSpider(ShopSpider):
         if first and response.status >= 400:
             self.refused(response)
             return
-        if not isinstance(response, TextResponse):
-            return
+        if first:
+            self.sites.add(site_of(response.url))
+        if not isinstance(response, TextResponse) or not _is_of(response.url, self.sites):
+            return  # a redirect away from the shop does not take the crawl along
         found = [] if self.discovers else products(response.text, response.url)
         for item in found:
             yield self.product(**item)
@@ -118,3 +116,10 @@ class GenericSpider(ShopSpider):
             except ValueError:
                 continue
             yield self._request(url, self.parse, priority, cb_kwargs={"leaf": leaf})
+
+
+def _is_of(url: str, sites: set[str]) -> bool:
+    try:
+        return site_of(url) in sites
+    except ValueError:
+        return False

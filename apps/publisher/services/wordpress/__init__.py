@@ -1,6 +1,7 @@
 """An article at a WordPress: one post, one medium for each picture, whatever happens on the way."""
 
 from .errors import TargetFailed
+from .kinds import term_texts_check
 from .posts import Written, post_tidy, post_write
 
-__all__ = ["TargetFailed", "Written", "post_tidy", "post_write"]
+__all__ = ["TargetFailed", "Written", "post_tidy", "post_write", "term_texts_check"]

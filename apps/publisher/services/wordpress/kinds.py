@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass, field
 
+from django.db.models import Exists, OuterRef, QuerySet
+
+from apps.core.errors import Conflict
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration
 from apps.integration.services.sync.texts import PostType
 from apps.publisher.services.wordpress.errors import TargetFailed
 from apps.writer.models import Content
 
-# By content type the post type; a term's text is published as a post.
-_OWN = {"post": "post", "page": "page", "product": "product", "taxonomy_term": "post"}
+# By content type the post type.
+_OWN = {"post": "post", "page": "page", "product": "product"}
+TERM_TEXT = "taxonomy_term"
 # They are everywhere; of others the site is asked.
 _EVERYWHERE = {"post": "posts", "page": "pages"}
 _EVERYWHERE_TERMS = {"posts": ("categories", "tags"), "pages": ()}
@@ -19,6 +23,7 @@ _EVERYWHERE_TERMS = {"posts": ("categories", "tags"), "pages": ()}
 class Taxonomy:
     """`rest_base` is also the post's field that holds the ids of its terms."""
 
+    name: str
     rest_base: str
     is_tree: bool
 
@@ -39,9 +44,40 @@ class Kind:
         return PostType(self.rest_base, self.rest_base, terms=terms)
 
 
+class NoPlaceForTermText(Conflict):
+    """WordPress keeps the text of a term as its description, out of which it takes headings, paragraphs, lists and
+    pictures: an article is no such thing."""
+
+    def __init__(self, content_ids: list[int]):
+        super().__init__(
+            "These articles are texts of a category or tag (taxonomy_term). WordPress would take headings and pictures "
+            "out of them there, so they are not published by themselves: give them another content_type, or choose in "
+            f'`post_types` of the connection what they become, such as {{"taxonomy_term": "page"}}: '
+            f"{', '.join(map(str, content_ids))}.",
+            details={"content_ids": content_ids},
+        )
+
+
+def term_texts_check(contents: QuerySet[Content]) -> None:
+    """Raises NoPlaceForTermText for texts of terms among what is to go to a WordPress. What is out as a post stays
+    one. One query."""
+    chosen = SiteIntegration.objects.filter(
+        site_id=OuterRef("site_id"),
+        platform=SiteIntegration.Platform.WORDPRESS,
+        post_types__has_key=TERM_TEXT,
+    )
+    texts = contents.filter(content_type=TERM_TEXT, wordpress_posts=None, synced_posts=None)
+    ids = list(texts.exclude(Exists(chosen)).order_by("pk").values_list("pk", flat=True)[:100])
+    if ids:
+        raise NoPlaceForTermText(ids)
+
+
 def rest_base_of(site: WordPress, integration: SiteIntegration, content: Content) -> str:
-    """Where posts of the article's type stand. Raises TargetFailed for a type that the site does not show."""
-    name = integration.post_types.get(content.content_type) or _OWN[content.content_type]
+    """Where posts of the article's type stand. Raises TargetFailed for a type that the site does not show, and
+    NoPlaceForTermText."""
+    name = integration.post_types.get(content.content_type) or _OWN.get(content.content_type)
+    if name is None:
+        raise NoPlaceForTermText([content.pk])
     if name in _EVERYWHERE:
         return _EVERYWHERE[name]
     try:
@@ -69,7 +105,9 @@ def kind_of(site: WordPress, integration: SiteIntegration, rest_base: str) -> Ki
 
 def author_of(site: WordPress, name: str) -> int | None:
     """The id of a user of the site, by login, slug, e-mail, name or id; None when there is none, or when we may not
-    write in his name."""
+    write in his name, or when none is named."""
+    if not name:
+        return None
     me = site.get("/wp/v2/users/me", context="edit")
     if not me.get("capabilities", {}).get("edit_others_posts"):
         return me["id"] if _is(me, name) else None
@@ -92,7 +130,7 @@ def _is(user: dict, name: str) -> bool:
 def _taxonomies(site: WordPress, integration: SiteIntegration, rest_base: str) -> dict[str, Taxonomy]:
     chosen = integration.taxonomies
     if rest_base in _EVERYWHERE_TERMS and not chosen:
-        return {name: Taxonomy(name, name == "categories") for name in _EVERYWHERE_TERMS[rest_base]}
+        return {name: Taxonomy(name, name, name == "categories") for name in _EVERYWHERE_TERMS[rest_base]}
     types = site.get("/wp/v2/types")
     type_ = next((t for t in types.values() if t.get("rest_base") == rest_base), {"taxonomies": []})
     described = site.get("/wp/v2/taxonomies")
@@ -105,5 +143,5 @@ def _taxonomies(site: WordPress, integration: SiteIntegration, rest_base: str) -
         name = chosen[ours] if chosen.get(ours) in of_type else next(iter(same), None)
         if name:
             taxonomy = of_type[name]
-            found[ours] = Taxonomy(taxonomy["rest_base"], bool(taxonomy.get("hierarchical")))
+            found[ours] = Taxonomy(name, taxonomy["rest_base"], bool(taxonomy.get("hierarchical")))
     return found

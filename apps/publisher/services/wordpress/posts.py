@@ -140,7 +140,10 @@ def _wanted(
 ) -> Wanted:
     body = html_illustrated(html_clean(content.html), images, {pk: m.url for pk, m in media.items()})
     featured = next((pk for pk, i in images.items() if i.kind == Image.Kind.FEATURED and pk in media), None)
-    terms = {name: terms_put(site, at, getattr(content, name)) for name, at in kind.taxonomies.items()}
+    terms = {
+        name: terms_put(site, at, getattr(content, name), site_id=content.site_id)
+        for name, at in kind.taxonomies.items()
+    }
     fields = {
         "title": as_text(content.title),
         "content": html_blocks(body, {m.url: m.external_id for m in media.values()}),
@@ -165,7 +168,7 @@ def _wanted(
         featured=featured,
         alt_kept=alt_kept,
         terms_at={name: at.rest_base for name, at in kind.taxonomies.items()},
-        author=_author(site, integration) if "author" in kind.fields else None,
+        author=author_of(site, integration.author) if "author" in kind.fields else None,
         has_author=bool(integration.author),
     )
 
@@ -223,10 +226,6 @@ def _post(
         raise _in_trash(site)
     row.content = content
     return row, lost
-
-
-def _author(site: WordPress, integration: SiteIntegration) -> int | None:
-    return author_of(site, integration.author) if integration.author else None
 
 
 def _in_trash(site: WordPress) -> TargetFailed:
@@ -288,7 +287,7 @@ def _draft(
 ) -> WordPressError | None:
     """Makes the empty draft. Returns why no good answer came, when it may be there all the same, or come yet."""
     draft = {"status": "draft", "title": as_text(content.title), **key_fields(integration, content)}
-    if author := _author(site, integration):
+    if author := author_of(site, integration.author):
         draft["author"] = author  # once: whose it is afterwards is the site's to say
     try:
         site.post(f"/wp/v2/{kind}", draft, once=True)

@@ -1,27 +1,45 @@
 """Categories and tags: found by their name, made when missing."""
 
+from collections.abc import Mapping
 from html import escape, unescape
 
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.publisher.services.wordpress.kinds import Taxonomy
+from apps.writer.models import Taxonomy as Term
+from apps.writer.services.spelling import terms_meant
 
 
-def terms_put(site: WordPress, taxonomy: Taxonomy, names: list[str]) -> dict[str, int]:
+def terms_put(site: WordPress, taxonomy: Taxonomy, names: list[str], *, site_id: int) -> dict[str, int]:
     """The ids of these names; one that this user may not make is not among them. In a tree "Drinks > Coffee" is Coffee
-    under Drinks.
+    under Drinks, and a name alone is what it means among the terms of our site, wherever else it stands.
 
     Two that make the same name at once get the same term: WordPress refuses the second and names the first.
     """
-    found: dict[str, int] = {}
+    known = terms_meant(site_id=site_id, taxonomy=taxonomy.name, names=names)
+    found = _by_id(site, taxonomy, known)
     for name in names:
+        if name in found:
+            continue
         parts = [part.strip() for part in name.split(">")] if taxonomy.is_tree else [name]
+        if name in known and taxonomy.is_tree:
+            parts = known[name].path_names
         if len(parts) > 1 and all(parts):
             term = _path(site, taxonomy, parts)
         else:
             term = _found(site, taxonomy, name) or _made(site, taxonomy, name)
         if term:
             found[name] = term
-    return found
+    return {name: found[name] for name in names if name in found}
+
+
+def _by_id(site: WordPress, taxonomy: Taxonomy, known: Mapping[str, Term]) -> dict[str, int]:
+    """Of the terms that a sync has seen there those that are still called so, wherever they were moved to."""
+    ids = {int(term.external_id): name for name, term in known.items() if term.external_id.isdecimal()}
+    if not ids:
+        return {}
+    asked = {"include": ",".join(map(str, ids)), "per_page": 100, "_fields": "id,name"}
+    there = {row["id"]: row["name"] for row in site.get(f"/wp/v2/{taxonomy.rest_base}", **asked)}
+    return {name: pk for pk, name in ids.items() if pk in there and _same(there[pk], known[name].name)}
 
 
 def _path(site: WordPress, taxonomy: Taxonomy, parts: list[str]) -> int | None:

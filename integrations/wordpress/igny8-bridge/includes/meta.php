@@ -46,32 +46,12 @@ function may_write_key( $allowed, $key, $post_id ) {
 	return current_user_can( 'edit_post', $post_id );
 }
 
-// The newer All in One SEO reads a table of its own, not the meta that it once had.
-add_action( 'added_post_meta', __NAMESPACE__ . '\aioseo_follow', 10, 4 );
-add_action( 'updated_post_meta', __NAMESPACE__ . '\aioseo_follow', 10, 4 );
-
-function aioseo_follow( $meta_id, $post_id, $key, $value ) {
-	$fields = array(
-		'_aioseo_title'       => 'title',
-		'_aioseo_description' => 'description',
-	);
-	$model = '\AIOSEO\Plugin\Common\Models\Post';
-	if ( ! isset( $fields[ $key ] ) || ! is_ours() || ! class_exists( $model ) ) {
-		return;
-	}
-	$row = $model::getPost( $post_id );
-	if ( $row ) {
-		$row->post_id              = $post_id;
-		$row->{ $fields[ $key ] } = (string) $value;
-		$row->save();
-	}
-}
-
 /** The SEO fields of a post that have a value. */
 function seo_meta( $post_id ) {
 	$values = array();
+	$theirs = aioseo_values( $post_id );
 	foreach ( SEO_KEYS as $key ) {
-		$value = get_post_meta( $post_id, $key, true );
+		$value = $theirs[ $key ] ?? get_post_meta( $post_id, $key, true );
 		if ( is_string( $value ) && '' !== $value ) {
 			$values[ $key ] = $value;
 		}

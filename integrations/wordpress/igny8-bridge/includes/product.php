@@ -5,8 +5,25 @@ namespace Igny8\Bridge;
 
 defined( 'ABSPATH' ) || exit;
 
+// By them an error of Igny8 is told from JSON of whoever else may answer.
+const CODES = array(
+	'VALIDATION_ERROR',
+	'NOT_AUTHENTICATED',
+	'PERMISSION_DENIED',
+	'NOT_FOUND',
+	'METHOD_NOT_ALLOWED',
+	'CONFLICT',
+	'PAYLOAD_TOO_LARGE',
+	'UNSUPPORTED_MEDIA_TYPE',
+	'RATE_LIMITED',
+	'INTERNAL_ERROR',
+	'UPSTREAM_ERROR',
+	'SERVICE_UNAVAILABLE',
+);
+
 /**
- * Sends a request. Answers its data, or an error with a sentence for people.
+ * Sends a request. Answers its data, or an error with a sentence for people: its data say whether Igny8 itself has
+ * refused it (`is_ours`).
  *
  * @param string $method  GET or POST.
  * @param string $path    Below /api/v1/.
@@ -35,23 +52,25 @@ function product_ask( $method, $path, $body = '', array $headers = array(), $tim
 	}
 	$code  = (int) wp_remote_retrieve_response_code( $answer );
 	$found = json_decode( wp_remote_retrieve_body( $answer ), true );
-	if ( $code >= 200 && $code < 300 && is_array( $found ) ) {
-		return isset( $found['data'] ) && is_array( $found['data'] ) ? $found['data'] : array();
+	$found = is_array( $found ) ? $found : array();
+	if ( $code >= 200 && $code < 300 && true === ( $found['success'] ?? null ) && is_array( $found['data'] ?? null ) ) {
+		return $found['data'];
 	}
-	$said = is_array( $found ) && isset( $found['error'] ) ? (string) $found['error'] : '';
-	foreach ( is_array( $found['details'] ?? null ) ? $found['details'] : array() as $name => $errors ) {
-		$said .= " $name: " . implode( ' ', array_map( 'strval', is_array( $errors ) ? $errors : array( $errors ) ) );
+	$is_ours = false === ( $found['success'] ?? null ) && is_string( $found['error'] ?? null ) && in_array( $found['code'] ?? '', CODES, true );
+	$said    = $is_ours ? $found['error'] : "Something else than Igny8 answered at {$kept['base']} ($code): a proxy, a firewall, or another site. Check the address.";
+	foreach ( $is_ours && is_array( $found['details'] ?? null ) ? $found['details'] : array() as $name => $errors ) {
+		$said .= " $name: " . implode( ' ', array_map( 'strval', array_filter( (array) $errors, 'is_scalar' ) ) );
 	}
-	if ( 401 === $code ) {
+	if ( $is_ours && 401 === $code ) {
 		$said = 'Igny8 does not know this ApiKey. Make a new one there and enter it here.';
 	}
-	$wait = (int) wp_remote_retrieve_header( $answer, 'retry-after' );
 	return new \WP_Error(
 		'igny8_refused',
-		'' !== $said ? $said : "Something else than Igny8 answers at {$kept['base']} ($code). Check the address.",
+		$said,
 		array(
 			'status'      => $code,
-			'retry_after' => $wait,
+			'is_ours'     => $is_ours,
+			'retry_after' => (int) wp_remote_retrieve_header( $answer, 'retry-after' ),
 		)
 	);
 }

@@ -124,34 +124,36 @@ function queue_deliver( $limit = 50, $timeout = 15 ) {
 function queue_sent( $row, $timeout ) {
 	$kept  = options();
 	$time  = (string) time();
+	$path  = 'integration/webhook/wordpress/';
 	$found = product_ask(
 		'POST',
-		'integration/webhook/wordpress/',
+		$path,
 		$row->body,
 		array(
 			'X-Igny8-Timestamp' => $time,
-			'X-Igny8-Signature' => 'sha256=' . hash_hmac( 'sha256', "$time.{$row->body}", $kept['secret'] ),
+			'X-Igny8-Nonce'     => $row->event_id, // Igny8 takes an event once, whoever repeats it.
+			'X-Igny8-Signature' => signature( $kept['secret'], 'igny8-event', $time, $row->event_id, 'POST', host_of( $kept['base'] ), "/api/v1/$path", $row->body ),
 		),
 		$timeout
 	);
 	$attempts = (int) $row->attempts + 1;
-	if ( ! is_wp_error( $found ) ) {
+	if ( ! is_wp_error( $found ) && ( $found['event_id'] ?? '' ) === $row->event_id ) {
 		return array(
 			'state'    => 'told',
 			'attempts' => $attempts,
 			'error'    => '',
 		);
 	}
-	$data   = (array) $found->get_error_data();
-	$status = $data['status'] ?? 0;
-	// A body that Igny8 does not take today it does not take tomorrow; a key can be renewed.
-	$is_lost = in_array( $status, array( 400, 404, 409, 413, 422 ), true ) || $attempts >= MAX_ATTEMPTS;
-	$wait    = max( min( 60 * 2 ** ( $attempts - 1 ), 8 * HOUR_IN_SECONDS ), min( $data['retry_after'] ?? 0, DAY_IN_SECONDS ) );
+	$error = is_wp_error( $found ) ? $found : new \WP_Error( 'igny8_refused', "What answered at {$kept['base']} did not say that it has the event." );
+	$data  = (array) $error->get_error_data();
+	// A body that Igny8 does not take today it does not take tomorrow. A key can be renewed, a firewall opened.
+	$is_refused = ! empty( $data['is_ours'] ) && in_array( $data['status'], array( 400, 404, 409, 413, 422 ), true );
+	$wait       = max( min( 60 * 2 ** ( $attempts - 1 ), 8 * HOUR_IN_SECONDS ), min( $data['retry_after'] ?? 0, DAY_IN_SECONDS ) );
 	return array(
-		'state'    => $is_lost ? 'failed' : 'waiting',
+		'state'    => $is_refused ? 'refused' : ( $attempts >= MAX_ATTEMPTS ? 'failed' : 'waiting' ),
 		'attempts' => $attempts,
 		'next_at'  => time() + $wait,
-		'error'    => mb_substr( $found->get_error_message(), 0, 300 ),
+		'error'    => mb_substr( $error->get_error_message(), 0, 300 ),
 	);
 }
 
@@ -163,11 +165,11 @@ function queue_empty() {
 	update_option( DUE, 0, true );
 }
 
-/** Everything that waits is due now. */
+/** Everything that waits, or was given up, is due now. What Igny8 has refused it would refuse again. */
 function queue_hurry() {
 	global $wpdb;
 	$table = queue_table();
-	$wpdb->query( "UPDATE $table SET next_at = 0 WHERE state = 'waiting'" ); // phpcs:ignore
+	$wpdb->query( "UPDATE $table SET next_at = 0, attempts = 0, state = 'waiting' WHERE state IN ('waiting', 'failed')" ); // phpcs:ignore
 	update_option( DUE, 1, true );
 }
 
@@ -177,8 +179,25 @@ function queue_counts() {
 	$counts = $wpdb->get_results( "SELECT state, COUNT(*) AS n FROM $table GROUP BY state", OBJECT_K ); // phpcs:ignore
 	return array(
 		'waiting' => (int) ( $counts['waiting']->n ?? 0 ),
-		'failed'  => (int) ( $counts['failed']->n ?? 0 ),
+		'failed'  => (int) ( $counts['failed']->n ?? 0 ) + (int) ( $counts['refused']->n ?? 0 ),
 	);
+}
+
+/** A sentence for people while Igny8 has not taken events for an hour, or will never take some; else empty. */
+function queue_trouble() {
+	global $wpdb;
+	$table = queue_table();
+	// phpcs:disable
+	$found = $wpdb->get_row( $wpdb->prepare(
+		"SELECT SUM(state = 'waiting') AS waiting, SUM(state <> 'waiting') AS lost, MAX(id) AS newest FROM $table
+		WHERE (state = 'waiting' AND attempts > 0 AND created_at < %d) OR state IN ('failed', 'refused')", time() - HOUR_IN_SECONDS
+	) );
+	$why = $found && $found->newest ? $wpdb->get_var( $wpdb->prepare( "SELECT error FROM $table WHERE id = %d", $found->newest ) ) : '';
+	// phpcs:enable
+	if ( ! $found || ! $found->newest ) {
+		return '';
+	}
+	return sprintf( 'Igny8 has not taken what happened here: %d events wait, %d were given up or refused. %s', $found->waiting, $found->lost, $why );
 }
 
 /** The newest events. */

@@ -6,9 +6,25 @@ defined( 'ABSPATH' ) || exit;
 
 add_action( 'admin_menu', __NAMESPACE__ . '\settings_menu' );
 add_action( 'admin_post_igny8_bridge', __NAMESPACE__ . '\settings_act' );
+add_action( 'admin_notices', __NAMESPACE__ . '\settings_notice' );
 
 function settings_menu() {
 	add_options_page( 'Igny8', 'Igny8', 'manage_options', 'igny8-bridge', __NAMESPACE__ . '\settings_page' );
+}
+
+/** On the pages that administrators come to anyway. */
+function settings_notice() {
+	$screen  = get_current_screen();
+	$is_seen = $screen && in_array( $screen->id, array( 'dashboard', 'plugins', 'settings_page_igny8-bridge' ), true );
+	$trouble = $is_seen && current_user_can( 'manage_options' ) ? queue_trouble() : '';
+	if ( '' !== $trouble ) {
+		printf(
+			'<div class="notice notice-warning"><p>%s <a href="%s">%s</a></p></div>',
+			esc_html( $trouble ),
+			esc_url( admin_url( 'options-general.php?page=igny8-bridge' ) ),
+			'Look at the events.'
+		);
+	}
 }
 
 /** What the buttons do. */
@@ -91,11 +107,12 @@ function settings_page() {
 	</form>
 	<h2>Last events</h2>
 	<table class="widefat striped">
-		<thead><tr><th>When</th><th>Event</th><th>Post</th><th>State</th><th>Tries</th><th>Reason</th></tr></thead><tbody>
+		<thead><tr><th>When</th><th>Event</th><th>Post</th><th>State</th><th>Tries</th><th>Next</th><th>Reason</th></tr></thead><tbody>
 		<?php foreach ( queue_newest() as $row ) : ?>
 			<tr><td><?php echo esc_html( wp_date( 'Y-m-d H:i:s', (int) $row->created_at ) ); ?></td>
 			<td><?php echo esc_html( $row->event ); ?></td><td><?php echo (int) $row->post_id; ?></td>
 			<td><?php echo esc_html( $row->state ); ?></td><td><?php echo (int) $row->attempts; ?></td>
+			<td><?php echo 'waiting' === $row->state ? esc_html( wp_date( 'Y-m-d H:i', (int) $row->next_at ) ) : ''; ?></td>
 			<td><?php echo esc_html( $row->error ); ?></td></tr>
 		<?php endforeach; ?>
 		</tbody></table>
