@@ -16,7 +16,8 @@ class DashboardCaller(InternalCaller):
         self.subscriber = subscriber
 
     def check(self, request, view) -> None:
-        if request.method in SAFE_METHODS or self.subscriber.role == TelegramRole.SUPERADMIN:
+        reads = request.method in SAFE_METHODS and not getattr(view, "hands_out", False)
+        if reads or self.subscriber.role == TelegramRole.SUPERADMIN:
             return
         # Without an area it is a superadmin's alone: so is giving out roles, or an admin could take any.
         area = getattr(view, "dashboard_area", None)

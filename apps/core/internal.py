@@ -40,18 +40,18 @@ class InternalCaller:
         """Raises PermissionDenied for what this caller may not do. A token of ours may do all."""
 
 
-def tokens() -> dict[str, str]:
-    """Name → token, of all that are good now."""
+def tokens() -> list[tuple[str, str]]:
+    """(name, token) of all that are good now; two may have the same name."""
     given = settings.INTERNAL_API_TOKEN
     given = given.split(",") if isinstance(given, str) else given or []
     given = [t.strip() for t in given if t and t.strip()]
     names = list(settings.INTERNAL_API_TOKEN_NAMES)
-    return {names[n] if n < len(names) else f"token-{n + 1}": token for n, token in enumerate(given)}
+    return [(names[n] if n < len(names) else f"token-{n + 1}", token) for n, token in enumerate(given)]
 
 
 def _name_of(token: str) -> str | None:
     found = None
-    for name, good in tokens().items():  # all of them, whichever fits: the time tells nothing
+    for name, good in tokens():  # all of them, whichever fits: the time tells nothing
         if hmac.compare_digest(good.encode(), token.encode("utf-8", "surrogateescape")):
             found = name
     return found

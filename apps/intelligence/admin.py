@@ -12,6 +12,7 @@ from apps.intelligence.models import (
     ProductScore,
     PromptVersion,
     ProviderSettings,
+    ScoringLease,
 )
 from apps.intelligence.resources import InternalCategoryResource
 from apps.intelligence.services.categories import mappings_verify
@@ -61,10 +62,9 @@ class CategoryMappingAdmin(ModelAdmin):
     list_filter = ["is_verified", "origin", "internal"]
     list_select_related = ["external", "internal", "verified_by"]
     search_fields = ["external__name", "internal__name"]
-    autocomplete_fields = ["internal"]
+    autocomplete_fields = ["internal", "external"]
     fields = ["external", "internal", "origin", "confidence", "is_verified", "verified_by", "verified_at"]
     readonly_fields = ["origin", "confidence", "is_verified", "verified_by", "verified_at"]
-    raw_id_fields = ["external"]
     actions = ["verify"]
 
     def get_readonly_fields(self, request, obj=None):
@@ -87,6 +87,16 @@ class ProductScoreAdmin(ReadOnly, ModelAdmin):
     list_display = ["product", "gift_score", "scoring_model", "scoring_version", "worker", "scored_at"]
     list_select_related = ["product"]
     search_fields = ["=product__gift_id"]
+    show_full_result_count = False
+
+
+@admin.register(ScoringLease)
+class ScoringLeaseAdmin(ReadOnly, ModelAdmin):
+    """Who has what now, and who had it."""
+
+    list_display = ["product", "worker", "text_version", "leased_at", "until"]
+    list_select_related = ["product"]
+    search_fields = ["worker", "=product__gift_id"]
     show_full_result_count = False
 
 

@@ -135,14 +135,19 @@ class TelegramMessage(models.Model):
         self.save(update_fields=["state", "sent_at", "error"])
 
     def put_off(self, error: str, *, retry_after: float | None, permanent: bool) -> None:
-        """For later, or for good when it can not arrive or was tried MAX_ATTEMPTS times."""
+        """For later, or for good when it can not arrive or was tried MAX_ATTEMPTS times.
+
+        Where Telegram only wants to be left alone, `retry_after`, it was no attempt.
+        """
         self.error = error[:500]
+        if retry_after is not None:
+            self.attempts -= 1
         if permanent or self.attempts >= self.MAX_ATTEMPTS:
             self.state = self.State.FAILED
         else:
             delay = retry_after if retry_after is not None else min(3600, 2**self.attempts * 5)
             self.run_after = timezone.now() + timedelta(seconds=delay)
-        self.save(update_fields=["state", "run_after", "error"])
+        self.save(update_fields=["state", "run_after", "error", "attempts"])
 
 
 Type = Notification.Type

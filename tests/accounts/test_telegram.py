@@ -1,6 +1,7 @@
 """Subscribers and invites of the bot, over /internal/."""
 
 import pytest
+from django.utils import timezone
 
 from apps.accounts.models import TelegramInvite, TelegramSubscriber
 from apps.accounts.services.telegram import invite_claim, invite_create
@@ -149,6 +150,23 @@ def test_an_invite_is_good_once(machine, ada):
     assert [(i["username"], i["claimed_by"]) for i in listed] == [("bob", 7)]
     assert machine.delete(f"{ROOT}/invites/{listed[0]['id']}").status_code == 404
     assert machine.post(f"{ROOT}/invites", body).status_code == 200  # anew, after the first was used
+
+
+def test_invites_are_filtered_and_searched(machine, ada):
+    for name, role in (("bob", "admin"), ("eve", "superadmin"), ("dan", "user")):
+        invite_create(username=name, password=PASSWORD, role=role, name=name.title())
+    invite_claim(username="bob", password=PASSWORD, chat_id=7)
+    TelegramInvite.objects.filter(username="dan").update(expires_at=timezone.now())
+
+    def names(query: str) -> list[str]:
+        return [i["username"] for i in machine.get(f"{ROOT}/invites?{query}").json()]
+
+    assert names("") == ["dan", "eve", "bob"]
+    assert names("open=true") == ["eve"] and names("open=false&ordering=id") == ["bob", "dan"]
+    assert names("role=admin") == ["bob"] and names("search=@EVE") == ["eve"]
+    assert names("limit=1&offset=1") == ["eve"]
+    for query in ("open=x", "role=x", "limit=0", "ordering=password"):
+        assert machine.get(f"{ROOT}/invites?{query}").status_code == 422
 
 
 def test_an_invite_is_locked_after_wrong_passwords_and_ends(machine):

@@ -146,10 +146,12 @@ def test_a_permission_opens_its_area_alone(ada):
     assert client.post("/internal/sources", source).status_code in (200, 201)
     assert client.post("/internal/scoring/submit", {"results": [1]}).status_code == 403
     assert client.post("/internal/ingest-batch", {"source_id": 1}).status_code == 403
+    assert client.get("/internal/scoring/tasks").status_code == 403  # it takes them from the workers
     TelegramSubscriber.objects.update(permissions=["scoring"])
     refused = client.post("/internal/sources", source)
     assert refused.status_code == 403 and "permission sources" in refused.json()["detail"]
     assert client.post("/internal/scoring/submit", {"results": [1]}).status_code == 200
+    assert client.get("/internal/scoring/tasks").status_code == 200
 
 
 def test_the_token_ends_and_opens_nothing_else(ada, alice):

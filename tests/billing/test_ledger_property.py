@@ -10,6 +10,7 @@ import os
 import random
 from collections import Counter
 from datetime import timedelta
+from fractions import Fraction
 
 import pytest
 from django.db import connection, transaction
@@ -31,6 +32,7 @@ from apps.billing.services.ledger import (
     sweep_holds,
 )
 from apps.billing.services.lots import balance_lock
+from apps.billing.services.reclaims import Given, credits_reclaim, credits_restore
 from apps.billing.services.refunds import credits_refund
 from apps.core.errors import Conflict, NotFound
 from tests.billing.threads import at_once
@@ -51,6 +53,8 @@ KINDS = {
     "adjust": 6,
     "refund": 6,
     "sweep": 2,
+    "reclaim": 5,
+    "restore": 3,
 }
 BOOKS = """
 WITH moved AS (
@@ -151,6 +155,27 @@ class Worker:
             credits_refund(
                 account_id=self.account_id, usage_reference=self.rng.choice(found), note="", amount=None
             )
+
+    def reclaim(self, own: str) -> None:
+        """A payment goes back, in part or whole, and what its lot no longer holds comes from others, or not."""
+        reference = self._bought()
+        credits_reclaim(
+            account_id=self.account_id,
+            given=[Given(reference, owed=self.rng.random() < 0.5)],
+            before=Fraction(0),
+            after=Fraction(self.rng.randint(1, 3), 3),
+            reference=f"back:{reference}",
+            note="",
+        )
+
+    def restore(self, own: str) -> None:
+        reference = self._bought()
+        credits_restore(account_id=self.account_id, reference=f"back:{reference}", note="")
+
+    def _bought(self) -> str:
+        """One of the first lots, so that the threads meet."""
+        lots = CreditLot.objects.filter(account_id=self.account_id, kind="purchase").order_by("pk")
+        return self.rng.choice(list(lots.values_list("reference", flat=True)[:NAMES]))
 
     def sweep(self, own: str) -> None:
         sweep_holds(limit=20)

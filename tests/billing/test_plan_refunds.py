@@ -14,6 +14,7 @@ from apps.billing.services.subscriptions import renewals_due
 from apps.core.errors import Conflict
 from apps.notifications.models import Notification
 from tests.billing.plans import START, URL, active, again, balance, choose, on_small, transfer
+from tests.billing.threads import at_once
 
 pytestmark = pytest.mark.django_db
 HALF = START + timedelta(days=15)
@@ -162,6 +163,15 @@ def test_an_upgrade_on_which_another_was_built_stays(owner, plans, clock):
     assert active(owner).plan == plans["small"]  # that between was given back already
 
 
+def test_an_upgrade_of_a_month_that_staff_gave_leaves_the_plan_to_staff(owner, plans, clock):
+    Subscription.objects.filter(pk=active(owner).pk).update(
+        plan=plans["small"], paid_until=START + timedelta(days=27)
+    )
+    transfer(owner, choose(owner, plans["large"])["invoice"]["id"])
+    back(paid(), str(paid().amount))
+    assert active(owner).plan == plans["large"] and paid().status == "refunded"
+
+
 def test_a_dispute_over_a_month_ends_it_when_it_is_lost(owner, plans, clock):
     on_small(owner, plans)
     asked = {"payment_id": paid().pk, "stripe_id": "dp_1", "amount": Decimal(30), "reason": "fraudulent"}
@@ -189,6 +199,25 @@ def test_a_won_dispute_returns_a_months_credits_for_as_long_as_they_had(owner, p
     assert balance(owner) == before + 10_000
     clock.move_to(START + timedelta(days=80))
     assert balance(owner) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_at_once_give_a_month_back_once(owner, plans, clock):
+    on_small(owner, plans)
+    payment = paid()
+    asked = {"payment_id": payment.pk, "stripe_id": "dp_1", "amount": Decimal(15), "reason": ""}
+
+    def act(n: int) -> None:
+        if n % 2:
+            dispute_record(state=("open", "lost")[n // 4], **asked)
+        else:
+            refund_record(payment_id=payment.pk, refunded=Decimal(15), reason="half")
+
+    assert at_once(8, act) == [None] * 8
+    payment.refresh_from_db()
+    assert (payment.status, payment.refunded, payment.charged_back) == ("refunded", 30, 15)
+    assert Invoice.objects.filter(kind="credit_note").count() == 2
+    assert active(owner).plan == plans["free"] and sum(taken()) == -10_000
 
 
 # --- late
@@ -254,6 +283,11 @@ def test_a_late_upgrade_that_can_bring_nothing_is_refused_with_what_to_do(owner,
     assert f"void invoice {payment.invoice} and approve the payment" in said
     payment.refresh_from_db()
     assert payment.status == "pending" and active(owner).plan == plans["large"]
+    Subscription.objects.filter(account=owner.account).update(status="ended")
+    assert (
+        "is on no plan"
+        in staff.client.post(f"/api/v1/admin/billing/{payment.pk}/approve_payment/").json()["error"]
+    )
     payment_succeed(payment_id=payment.pk)  # as Stripe would: nobody is there to be told
     payment.refresh_from_db()
     assert payment.surplus and payment.status == "succeeded"

@@ -56,6 +56,12 @@ def client(token: str | None = "first-secret", **headers) -> APIClient:
     return made
 
 
+def test_two_tokens_of_one_name_are_both_good(tokens, settings):
+    settings.INTERNAL_API_TOKEN_NAMES = ["worker", "worker"]
+    for token in settings.INTERNAL_API_TOKEN:
+        assert client(token).get("/internal/echo").status_code == 200
+
+
 @pytest.mark.parametrize("mount", ["/internal/echo", "/api/v1/internal/echo"])
 def test_any_of_the_tokens_is_good_on_both_mounts(tokens, mount):
     assert client("first-secret").get(mount).json() == [1, "worker"]

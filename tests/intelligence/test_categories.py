@@ -1,12 +1,17 @@
 """Shops' category names and our own tree, over /internal/ and in the admin."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.intelligence.models import CategoryMapping, InternalCategory
-from apps.intelligence.services.categories import mappings_suggest, mappings_verify
+from apps.intelligence.services.categories import mappings_submit, mappings_suggest, mappings_verify
+from tests.billing.threads import beside, end
 from tests.factories.parsing import ExternalCategoryFactory, ProductFactory
 
 TASKS, SUBMIT = "/internal/categories/tasks", "/internal/categories/submit"
@@ -109,6 +114,39 @@ def test_a_suggestion_maps_nothing_until_it_is_verified(machine, products, tree,
     data = submit(machine, ("Coffee mugs & cups ☕", tree["books"].pk), ("Novels", tree["mugs"].pk)).json()
     assert data["updated"] == 1 and "verified" in data["rejected"][0]["reason"]
     assert CategoryMapping.objects.get(external__name="Novels").origin == "worker"
+
+
+def test_guesses_follow_the_tree(machine, products, tree, staff):
+    """What was guessed of another tree is guessed anew, once nobody is at work on it; what people said stands."""
+    mappings_suggest()
+    submit(machine, ("Nothing yet", tree["books"].pk))
+    mappings_verify(mappings=[products["novels"].pk], user=staff)
+    cups = InternalCategory.objects.create(name="Coffee mugs & cups", slug="cups")
+    assert mappings_suggest() == 0
+    long_ago = timezone.now() - timedelta(hours=1)
+    CategoryMapping.objects.update(updated_at=long_ago)
+    InternalCategory.objects.update(updated_at=long_ago + timedelta(minutes=1))
+    assert mappings_suggest() == 1 and mappings_suggest() == 0
+    told = dict(CategoryMapping.objects.values_list("external__name", "internal__slug"))
+    assert told == {"Coffee mugs & cups ☕": cups.slug, "Novels": "books", "Nothing yet": "books"}
+
+
+def test_below_an_inactive_category_nothing_is_mapped(machine, products, tree):
+    InternalCategory.objects.filter(slug="home").update(is_active=False)
+    data = submit(machine, ("Novels", tree["mugs"].pk)).json()
+    assert data["updated"] == 0 and "no internal category" in data["rejected"][0]["reason"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_staff_is_not_written_over_at_the_same_moment(products, tree):
+    results = [{"external_name": "Novels", "internal_category_id": tree["mugs"].pk}]
+    with transaction.atomic():
+        CategoryMapping.objects.create(
+            external=products["novels"], internal=tree["books"], origin="staff", is_verified=True
+        )
+        other = beside(lambda: mappings_submit(results=results))
+    assert "verified" in end(other).rejected[0]["reason"]
+    assert CategoryMapping.objects.get().internal == tree["books"]
 
 
 def test_without_a_tree_there_is_nothing_to_suggest(products):

@@ -167,7 +167,6 @@ def test_one_bad_result_does_not_spoil_the_others(machine):
         {"results": "x"},
         [],
         {"results": [1] * 10_001},
-        {"results": ["\x00"]},
     ],
 )
 def test_bodies_that_do_not_fit(machine, body):
@@ -277,3 +276,15 @@ def test_submits_at_once_do_not_dead_lock():
     done = at_once(6, lambda n: scores_submit(results=results if n % 2 else results[::-1], worker=f"w{n}"))
     assert [d.updated for d in done] == [30] * 6
     assert ProductScore.objects.count() == 30
+
+
+def test_odd_characters_of_a_model_cost_no_score(machine):
+    one, two = ProductFactory.create_batch(2)
+    body = b'{"results": [%s]}' % b",".join(
+        b'{"gift_id": "%s", "llm_gift_score": 5, "llm_gift_reasoning": "%s"}'
+        % (product.gift_id.encode(), said)
+        for product, said in ((one, rb"cut \ud83d a\u0000b \\u0000 \ud83c\udf81"), (two, b"good"))
+    )
+    answer = machine.post(SUBMIT, body, content_type="application/json")
+    assert answer.status_code == 200 and answer.json()["updated"] == 2, answer.content
+    assert ProductScore.objects.get(product=one).reasoning == "cut \ufffd ab \\u0000 🎁"

@@ -133,7 +133,11 @@ def yesterday(actor, *args, **fields):
 
 def test_the_digest_is_one_mail_of_what_is_wanted_and_unread(verified, bob, run_jobs):
     yesterday(
-        verified, "credits_low", title="Credits are <low>", message="5 are left.", action_url="/billing"
+        verified,
+        "credits_low",
+        title="Credits are <low>",
+        message="5 are left.\nBuy some.\n",
+        action_url="/billing",
     )
     yesterday(verified, "credits_depleted", title="Read before")
     yesterday(verified, "system_info", title="Not wanted by mail")
@@ -150,6 +154,8 @@ def test_the_digest_is_one_mail_of_what_is_wanted_and_unread(verified, bob, run_
         "Alice: 1 notification of March 9, 2026"
     )
     html = sent.alternatives[0][0]
+    assert "* Credits are <low>\n  5 are left.\n  Buy some.\n  http" in sent.body
+    assert "5 are left.<br>Buy some." in html
     assert "Credits are <low>" in sent.body and "Credits are &lt;low&gt;" in html
     assert "http://" in sent.body and "/billing" in html
     for absent in ("Read before", "Not wanted", "Of today", "Bob"):

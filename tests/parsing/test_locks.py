@@ -1,53 +1,18 @@
 """A batch beside somebody who locks sources: each waits for the other, neither is thrown out."""
 
 import json
-import threading
-import time
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.parsing.models import Source, SourceRun
 from apps.parsing.services import runs
 from apps.parsing.services.ingest import batch_ingest
 from apps.parsing.services.sources import backlog_activate
+from tests.billing.threads import beside, end
 from tests.parsing.conftest import item
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def beside(act) -> list:
-    """Begins `act` in a thread of its own and returns once it waits for a lock of this one, or is done; its result
-    comes into the list."""
-    found: list = []
-
-    def run():
-        try:
-            found.append(act())
-        except Exception as error:
-            found.append(error)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    until = time.monotonic() + 20
-    with connection.cursor() as cursor:
-        while thread.is_alive() and time.monotonic() < until:
-            cursor.execute(waits)
-            if cursor.fetchone():
-                break
-            time.sleep(0.01)
-    found.append(thread)
-    return found
-
-
-def end(found: list):
-    [thread] = [f for f in found if isinstance(f, threading.Thread)]
-    thread.join(timeout=30)
-    found.remove(thread)
-    return found[0]
 
 
 @pytest.mark.parametrize(

@@ -95,11 +95,20 @@ def test_a_crawl_belongs_to_one_worker(api, source, tasks):
     assert report(api, source, "running", run_id=run_id, worker="b:2").status_code == 409
     assert report(api, source, "nonsense").status_code == 422
     assert report(api, source, "discovered").status_code == 422
-    assert report(api, source, "running").status_code == 200  # by a worker without a name
-    assert report(api, source, "running", worker="b:2").status_code == 409
-    assert report(api, source, "waiting").status_code == 200
     assert report(api, source, "error").json()["source_status"] == "error"
     assert report(api, source, "broken").json()["source_status"] == "broken"
+
+
+def test_what_is_crawled_is_what_was_asked_for_last(api, source, tasks):
+    """An older message of the same crawl may be taken first: its taker is told what there is to do by now."""
+    path = f"/internal/sources/{source.pk}"
+    run_id = api.post(f"{path}/force-run", {"strategy": "discovery"}).json()["run_id"]
+    api.post(f"{path}/force-run", {"strategy": "deep"})
+    api.patch(path, {"config": {"max_pages": 7}})
+    older, _ = tasks.take()
+    assert older["strategy"] == "discovery"
+    task = report(api, source, "running", run_id=run_id, worker="a:1").json()["task"]
+    assert task == {**older, "strategy": "deep", "config": {"max_pages": 7}}
 
 
 def test_a_silent_worker_loses_its_crawl(api, source, tasks):

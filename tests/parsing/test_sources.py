@@ -116,6 +116,26 @@ def test_detail_has_history_and_totals_of_a_hubs_whole_site(api, source):
     assert api.get("/internal/sources/99999999999999999999999").status_code == 404
 
 
+def test_the_whole_history_a_part_at_a_time(api, source, django_assert_num_queries):
+    now = timezone.now()
+    SourceRun.objects.bulk_create(
+        SourceRun(
+            source=source,
+            status="completed",
+            items_new=n,
+            created_at=now - timedelta(hours=n),
+            logs=f"log {n}",
+        )
+        for n in range(130)
+    )
+    with django_assert_num_queries(5):
+        detail = api.get(f"/internal/sources/{source.pk}").json()
+    assert (len(detail["history"]), detail["runs_total"], detail["logs"]) == (100, 130, "log 0")
+    rest = api.get(f"/internal/sources/{source.pk}?offset=100&limit=5000").json()["history"]
+    assert [h["items_new"] for h in detail["history"] + rest] == list(range(130))
+    assert api.get(f"/internal/sources/{source.pk}?limit=0").status_code == 422
+
+
 def test_patch(api, source):
     answer = api.patch(f"/internal/sources/{source.pk}", {"priority": 7, "config": {"delay": 1}})
     assert (
@@ -148,7 +168,10 @@ def test_backlog_is_never_taken_for_an_id(api, source, backlog):
     found = api.get("/internal/sources/backlog")
     assert [s["id"] for s in found.json()] == [s.pk for s in backlog]
     assert api.get("/internal/sources/backlog?site_key=none").json() == []
-    assert api.get("/internal/sources/backlog?limit=0").status_code == 422
+    for query in ("limit=0", "ordering=secret", "offset=x"):
+        assert api.get(f"/internal/sources/backlog?{query}").status_code == 422
+    found = api.get("/internal/sources/backlog?search=/c&ordering=-id&offset=1&limit=1&type=list").json()
+    assert [s["id"] for s in found] == [backlog[1].pk]
     assert api.get("/internal/sources/backlog/stats").json() == {
         "total": 3, "by_site": [{"site_key": "shop", "count": 3}], "quota": 200, "activated_today": 0,
         "left_today": 200,

@@ -59,6 +59,13 @@ class TelegramSubscriber(models.Model):
         return self.is_active and self.role in (TelegramRole.ADMIN, TelegramRole.SUPERADMIN)
 
 
+class TelegramInviteQuerySet(models.QuerySet):
+    def open(self, is_open: bool = True) -> "TelegramInviteQuerySet":
+        """Those that can still be claimed, or all others."""
+        good = Q(claimed_at__isnull=True, expires_at__gt=timezone.now())
+        return self.filter(good) if is_open else self.exclude(good)
+
+
 class TelegramInvite(models.Model):
     """A role that waits for somebody to come with its password. Claimed once, or never."""
 
@@ -76,6 +83,8 @@ class TelegramInvite(models.Model):
         TelegramSubscriber, null=True, blank=True, on_delete=models.SET_NULL, related_name="invites"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TelegramInviteQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -87,6 +87,17 @@ class InviteSerializer(serializers.ModelSerializer):
                   "claimed_by"]  # fmt: skip
 
 
+class InviteListSerializer(serializers.Serializer):
+    open = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="true: neither claimed nor expired."
+    )
+    role = serializers.ChoiceField(TelegramRole.choices, required=False)
+    search = serializers.CharField(max_length=200, required=False, help_text="In user name and name.")
+    ordering = serializers.ChoiceField(["-id", "id", "username", "-username"], required=False, default="-id")
+    limit = serializers.IntegerField(min_value=1, default=1000, help_text="At most 1,000.")
+    offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+
+
 class InviteCreateSerializer(serializers.Serializer):
     username = serializers.RegexField(r"^\s*@?[A-Za-z0-9_]{1,64}\s*$")
     password = serializers.CharField(min_length=8, max_length=256, trim_whitespace=False)

@@ -95,7 +95,7 @@ def invite_claim(*, username: str, password: str, chat_id: int, name: str = "") 
     """
     username = telegram_username(username)
     now = timezone.now()
-    rows = TelegramInvite.objects.filter(username=username, claimed_at__isnull=True, expires_at__gt=now)
+    rows = TelegramInvite.objects.open().filter(username=username)
     # The attempt is taken before the password is looked at: guesses side by side get no more than the limit.
     if not rows.filter(attempts__lt=TelegramInvite.MAX_ATTEMPTS).update(attempts=F("attempts") + 1):
         if rows.exists():

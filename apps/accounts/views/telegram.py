@@ -159,11 +159,21 @@ class TopicSubscribersView(TelegramView):
 
 
 class InvitesView(TelegramView):
-    @extend_schema(responses=serializers.InviteSerializer(many=True))
+    @extend_schema(
+        parameters=[serializers.InviteListSerializer], responses=serializers.InviteSerializer(many=True)
+    )
     def get(self, request):
-        """The last 1,000 invites, claimed or not."""
-        rows = TelegramInvite.objects.select_related("claimed_by")[:1000]
-        return Response(serializers.InviteSerializer(rows, many=True).data)
+        """Invites, claimed or not, the newest first."""
+        params = self.params(serializers.InviteListSerializer)
+        rows = TelegramInvite.objects.select_related("claimed_by").order_by(params["ordering"], "id")
+        if params["open"] is not None:
+            rows = rows.open(params["open"])
+        if role := params.get("role"):
+            rows = rows.filter(role=role)
+        if search := params.get("search"):
+            rows = rows.filter(Q(username__icontains=search.lstrip("@")) | Q(name__icontains=search))
+        offset, limit = params["offset"], min(params["limit"], 1000)
+        return Response(serializers.InviteSerializer(rows[offset : offset + limit], many=True).data)
 
     @extend_schema(request=serializers.InviteCreateSerializer, responses=serializers.InviteSerializer)
     def post(self, request):

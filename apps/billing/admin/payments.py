@@ -140,6 +140,11 @@ def _tell(request: HttpRequest, act: Callable[[], Payment]) -> None:
     try:
         payment = act()
         messages.success(request, f"The payment is {payment.get_status_display().lower()}.")
+        if payment.credits_missing:
+            missing = (
+                f"{payment.credits_missing:,} credits that it brought were spent and could not be taken back."
+            )
+            messages.warning(request, missing)
     except AppError as error:
         messages.error(request, error.message)
 

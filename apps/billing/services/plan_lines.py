@@ -5,6 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from dateutil.relativedelta import relativedelta
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.accounts.models import Account, Plan, Subscription
@@ -25,10 +26,11 @@ from apps.billing.services.subscriptions import (
 def line_deliver(line: InvoiceLine, now: datetime) -> None:
     """What the payment of a plan's line brings. In the transaction that marks its locked invoice as paid, at `now`."""
     current = subscription_locked(account_id=line.account_id)
-    if line.kind == InvoiceLine.Kind.UPGRADE and line.period_end <= now:
-        _upgrade_late(current, line, now)
-        return
     if line.kind == InvoiceLine.Kind.UPGRADE:
+        runs = current.paid_until is not None and current.paid_until > now
+        if not runs or line.period_end <= now:
+            _upgrade_late(current, line, now)
+            return
         current.plan, current.next_plan = line.plan, None
         current.save(update_fields=["plan", "next_plan"])
         balance = balance_lock(account_id=line.account_id, now=now)
@@ -52,15 +54,16 @@ def line_deliver(line: InvoiceLine, now: datetime) -> None:
 
 
 def upgrade_obstacle(*, account_id: int, invoice_id: int) -> str:
-    """Why a payment of this invoice can bring nothing any more: it is for an upgrade of a month that is over, and the
-    account has moved on. Empty: it can. With the subscription locked."""
-    line = InvoiceLine.objects.select_related("plan", "invoice").filter(
-        invoice_id=invoice_id, kind=InvoiceLine.Kind.UPGRADE, period_end__lte=timezone.now()
-    )
-    current = subscription_locked(account_id=account_id)
-    if current is None or (line := line.first()) is None:
+    """Why a payment of this invoice can bring nothing any more: it is for an upgrade, and the account has moved on.
+    Empty: it can. With the subscription locked."""
+    lines = InvoiceLine.objects.select_related("plan").filter(invoice_id=invoice_id)
+    line = lines.filter(kind=InvoiceLine.Kind.UPGRADE).first()
+    if line is None:
         return ""
+    current = subscription_locked(account_id=account_id)
     sold = f"It pays for the upgrade to {line.plan.name} until {line.period_end:%Y-%m-%d}"
+    if current is None:
+        return f"{sold}, and the account is on no plan."
     if current.plan.price >= line.plan.price or (current.plan.price and current.paid_until is None):
         return f"{sold}, and the account is on the plan {current.plan.name} by now."
     if current.plan.price and current.plan.currency != line.plan.currency:
@@ -118,8 +121,8 @@ def lots_given(invoice: Invoice) -> list[Given]:
         if line.kind == InvoiceLine.Kind.PACKAGE:
             found.append(Given(own, owed=True))
         else:
-            in_time = line.kind == InvoiceLine.Kind.UPGRADE and line.period_end > invoice.paid_at
-            found.append(Given(own if in_time else plan_reference(_begins(line, invoice)), owed=False))
+            upgraded = line.kind == InvoiceLine.Kind.UPGRADE and _in_time(line, invoice)
+            found.append(Given(own if upgraded else plan_reference(_begins(line, invoice)), owed=False))
     return found
 
 
@@ -136,7 +139,8 @@ def plan_refund(*, invoice: Invoice, share: Fraction, whole: bool) -> str:
     if line is None or current is None or current.paid_until is None or current.paid_until <= now:
         return ""
     start = _begins(line, invoice)
-    if line.period_end and line.period_end > invoice.paid_at:
+    in_time = _in_time(line, invoice)
+    if in_time:
         end, worth = line.period_end, line.period_end - start
     elif current.anchor == invoice.paid_at:
         end = min(current.paid_until, start + relativedelta(months=1))
@@ -145,7 +149,7 @@ def plan_refund(*, invoice: Invoice, share: Fraction, whole: bool) -> str:
         return ""
     if not start <= now < end:
         return ""
-    if line.kind == InvoiceLine.Kind.UPGRADE and line.period_end > invoice.paid_at:
+    if line.kind == InvoiceLine.Kind.UPGRADE and in_time:
         return _upgrade_undo(current, line, invoice) if whole else ""
     seconds = worth.total_seconds() * float(share)
     left = current.paid_until - timedelta(seconds=seconds)
@@ -160,12 +164,19 @@ def plan_refund(*, invoice: Invoice, share: Fraction, whole: bool) -> str:
 
 def _begins(line: InvoiceLine, invoice: Invoice) -> datetime:
     """When the time begins that the payment of a line brought."""
-    in_time = line.period_end is not None and line.period_end > invoice.paid_at
-    return line.period_start if in_time else invoice.paid_at
+    return line.period_start if _in_time(line, invoice) else invoice.paid_at
+
+
+def _in_time(line: InvoiceLine, invoice: Invoice) -> bool:
+    """Whether the payment brought the span that the line names, and not one of its own from then on."""
+    if line.period_end is None or line.period_end <= invoice.paid_at:
+        return False
+    own = CreditLot.objects.filter(account_id=invoice.account_id, reference=plan_reference(invoice.paid_at))
+    return line.kind == InvoiceLine.Kind.PLAN or not own.exists()
 
 
 def _upgrade_undo(current: Subscription, line: InvoiceLine, invoice: Invoice) -> str:
-    """Back to the plan that was paid for before, unless the account has moved on since."""
+    """Back to the plan that was paid for when it was bought, unless the account has moved on since."""
     if current.plan_id != line.plan_id:
         return ""
     gone = Payment.objects.filter(
@@ -178,11 +189,11 @@ def _upgrade_undo(current: Subscription, line: InvoiceLine, invoice: Invoice) ->
         invoice__status=Invoice.Status.PAID,
         invoice__paid_at__lt=invoice.paid_at,
     )
+    month = invoice.paid_at - relativedelta(months=1)
+    before = before.filter(Q(period_end__gt=invoice.paid_at) | Q(invoice__paid_at__gte=month))
     before = before.exclude(invoice__in=gone.values("invoice")).order_by("-invoice__paid_at").first()
-    if before is None:
-        current.paid_until = timezone.now()
-        plan_end(current, why="was given back and has ended")
-        return f"The plan {current.plan.name} has ended."
+    if before is None:  # staff gave it
+        return ""
     current.plan = before.plan
     if current.next_plan_id == before.plan_id:
         current.next_plan = None

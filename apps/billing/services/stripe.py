@@ -219,6 +219,8 @@ def autopay(*, account_id: int, invoice_id: int) -> bool:
     unpaid = Invoice.objects.filter(pk=invoice_id, status=Invoice.Status.OPEN)
     if card is None or not settings.STRIPE_SECRET_KEY or not unpaid.exists():
         return False
+    if Payment.objects.filter(account_id=account_id, dispute=State.OPEN).exists():
+        return False  # who disputes one charge would dispute the next; the bill can be paid by hand
     try:
         payment, _ = stripe_begin(account_id=account_id, invoice_id=invoice_id, card_id=card.stripe_id)
     except CardDeclined:

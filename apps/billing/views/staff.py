@@ -90,7 +90,7 @@ class StaffPaymentViewSet(StaffAudit, mixins.ListModelMixin, viewsets.GenericVie
     queryset = Payment.objects.select_related("account", "invoice")
     serializer_class = StaffPaymentSerializer
     filterset_class = StaffPaymentFilterSet
-    ordering_fields = ["id", "amount", "created_at", "paid_at", "status"]
+    ordering_fields = ["id", "amount", "created_at", "paid_at", "status", "credits_missing"]
     search_fields = ["reference", "invoice__number", "account__name"]
 
 

@@ -27,6 +27,7 @@ class InternalCategory(models.Model):
     )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True, help_text="Suggestions that are older are made anew.")
 
     class Meta:
         ordering = ["name", "id"]

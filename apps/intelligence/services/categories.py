@@ -1,11 +1,12 @@
 """What the shops' category names mean in our own tree."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
-from django.db import connection, transaction
-from django.db.models import Count, Q
+from django.db import connection
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -16,6 +17,7 @@ from apps.parsing.models import ExternalCategory
 
 EXAMPLES = 5
 SUGGESTED_AT_ONCE = 500
+TREE_RESTS = timedelta(minutes=15)
 # The condition MAPS, for statements of our own in which the mapping is `m`.
 MAPPED = "(m.origin <> 'suggestion' OR m.is_verified)"
 
@@ -114,62 +116,65 @@ def mappings_submit(*, results: list) -> Mapped:
         else:
             wanted[name] = (index, internal_id)
     names = dict(ExternalCategory.objects.filter(name__in=list(wanted)).values_list("name", "pk"))
-    internal = set(
-        InternalCategory.objects.filter(pk__in=[i for _, i in wanted.values()], is_active=True).values_list(
-            "pk", flat=True
-        )
-    )
-    with transaction.atomic():
-        present = CategoryMapping.objects.filter(pk__in=names.values()).order_by("pk").select_for_update()
-        verified = {pk for pk, is_verified in present.values_list("pk", "is_verified") if is_verified}
-        rows = []
-        for name, (index, internal_id) in wanted.items():
-            reason = (
-                "There is no external category of this name."
-                if name not in names
-                else f"There is no internal category {internal_id}."
-                if internal_id not in internal
-                else "Staff has verified its mapping; it stays."
-                if names[name] in verified
-                else None
-            )
-            if reason:
-                mapped.rejected.append({"index": index, "reason": reason})
-            else:
-                rows.append(
-                    CategoryMapping(
-                        external_id=names[name],
-                        internal_id=internal_id,
-                        origin=CategoryMapping.Origin.WORKER,
-                        updated_at=timezone.now(),
-                    )
-                )
-        _upsert(rows)
-    mapped.updated = len(rows)
+    internal = category_paths()
+    reasons = {
+        name: "There is no external category of this name."
+        if name not in names
+        else f"There is no internal category {internal_id}."
+        for name, (_, internal_id) in wanted.items()
+        if name not in names or internal_id not in internal
+    }
+    rows = [(names[name], pk, "worker", None) for name, (_, pk) in wanted.items() if name not in reasons]
+    written = _upsert(rows, unless="m.is_verified")
+    mapped.updated = len(written)
+    for name, (index, _) in wanted.items():
+        if name not in reasons and names[name] not in written:
+            reasons[name] = "Staff has verified its mapping; it stays."
+        if name in reasons:
+            mapped.rejected.append({"index": index, "reason": reasons[name]})
     mapped.rejected.sort(key=lambda rejection: rejection["index"])
     return mapped
 
 
-def _upsert(rows: list[CategoryMapping]) -> None:
-    CategoryMapping.objects.bulk_create(
-        sorted(rows, key=lambda row: row.external_id),
-        update_conflicts=True,
-        unique_fields=["external"],
-        update_fields=["internal", "origin", "confidence", "is_verified", "updated_at"],
-    )
+_UPSERT = """
+INSERT INTO intelligence_categorymapping AS m (external_id, internal_id, origin, confidence, is_verified, updated_at)
+SELECT *, false, now() FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::float8[])
+ORDER BY 1
+ON CONFLICT (external_id) DO UPDATE SET internal_id = EXCLUDED.internal_id, origin = EXCLUDED.origin,
+  confidence = EXCLUDED.confidence, updated_at = EXCLUDED.updated_at
+WHERE NOT ({unless})
+RETURNING external_id
+"""
+
+
+def _upsert(rows: list[tuple[int, int, str, float | None]], *, unless: str) -> set[int]:
+    """Writes (external, internal, origin, confidence) and returns which. What `unless` holds for by then stays: whoever
+    looked before might write over what staff says at the same moment."""
+    if not rows:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSERT.format(unless=unless), [list(column) for column in zip(*rows, strict=True)])
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 def mappings_suggest(*, limit: int = SUGGESTED_AT_ONCE) -> int:
-    """Guesses names that have neither mapping nor guess by the nearness of their embeddings, and returns how many.
+    """Guesses names that have no mapping by the nearness of their embeddings, and returns how many it looked at.
 
-    The confidence is the cosine between a name (with titles of its products) and the path of a category, 0 to 1.
+    The confidence is the cosine between a name and the path of a category with its description, 0 to 1. Once the tree
+    has rested for a while, guesses that are older than it are made anew.
     """
     paths = category_paths()
     if not paths:
         return 0
-    names = list(
-        ExternalCategory.objects.filter(mapping=None).order_by("pk").values_list("pk", "name")[:limit]
-    )
+    waits = Q(mapping=None)
+    changed = InternalCategory.objects.aggregate(at=Max("updated_at"))["at"]
+    if changed < timezone.now() - TREE_RESTS:
+        waits |= Q(
+            mapping__origin=CategoryMapping.Origin.SUGGESTION,
+            mapping__is_verified=False,
+            mapping__updated_at__lt=changed,
+        )
+    names = list(ExternalCategory.objects.filter(waits).order_by("pk").values_list("pk", "name")[:limit])
     if not names:
         return 0
     described = dict(InternalCategory.objects.values_list("pk", "description"))
@@ -180,16 +185,11 @@ def mappings_suggest(*, limit: int = SUGGESTED_AT_ONCE) -> int:
     nearness = vectors[len(ours) :] @ vectors[: len(ours)].T
     best = nearness.argmax(axis=1)
     rows = [
-        CategoryMapping(
-            external_id=pk,
-            internal_id=ids[best[n]],
-            origin=CategoryMapping.Origin.SUGGESTION,
-            confidence=round(float(np.clip(nearness[n, best[n]], 0, 1)), 4),
-        )
+        (pk, ids[best[n]], "suggestion", round(float(np.clip(nearness[n, best[n]], 0, 1)), 4))
         for n, (pk, _) in enumerate(names)
     ]
-    # A worker may have mapped one meanwhile: that stands.
-    CategoryMapping.objects.bulk_create(rows, ignore_conflicts=True)
+    # A worker or staff may have mapped one meanwhile: that stands.
+    _upsert(rows, unless=MAPPED)
     return len(rows)
 
 

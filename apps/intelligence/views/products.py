@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from apps.core.internal import InternalView, Unprocessable
+from apps.core.parsers import MendingJSONParser
 from apps.intelligence import product_serializers as serializers
 from apps.intelligence.axes import AXES, AXIS_NAMES
 from apps.intelligence.services import categories, leases, scoring, search
@@ -14,6 +15,9 @@ MOST = 1000
 
 
 class ScoringTasksView(InternalView):
+    dashboard_area = "scoring"
+    hands_out = True  # who asks takes products from the workers: it is no mere reading
+
     @extend_schema(
         parameters=[serializers.ScoringTasksSerializer],
         responses=serializers.ScoringTaskSerializer(many=True),
@@ -31,6 +35,7 @@ class ScoringTasksView(InternalView):
 
 class ScoringSubmitView(InternalView):
     dashboard_area = "scoring"
+    parser_classes = (MendingJSONParser,)
 
     @extend_schema(request=serializers.ScoresSerializer, responses=serializers.SubmittedSerializer)
     def post(self, request):
@@ -62,6 +67,7 @@ class CategoryTasksView(InternalView):
 
 class CategorySubmitView(InternalView):
     dashboard_area = "categories"
+    parser_classes = (MendingJSONParser,)
 
     @extend_schema(request=serializers.CategoryResultsSerializer, responses=serializers.SubmittedSerializer)
     def post(self, request):

@@ -8,12 +8,22 @@ MAX_TEXT = 4096  # characters of one message
 
 
 class TelegramError(Exception):
-    """`str()` says what went wrong, never the token. permanent: this message can not arrive. retry_after: seconds."""
+    """`str()` says what went wrong, never the token. permanent: this message can not arrive. retry_after: seconds.
+    moved_to: the chat's new id, as a group has one that became a supergroup.
+    """
 
-    def __init__(self, sentence: str, *, permanent: bool = False, retry_after: float | None = None):
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        moved_to: int | None = None,
+    ):
         super().__init__(sentence)
         self.permanent = permanent
         self.retry_after = retry_after
+        self.moved_to = moved_to
 
 
 class TelegramClient:
@@ -59,10 +69,16 @@ class TelegramClient:
             # 400: no such chat; 403: blocked by the user. 401 and 404 are a wrong token, which the operator can mend.
             permanent=response.status_code in (400, 403),
             retry_after=_seconds(answer) if response.status_code == 429 else None,
+            moved_to=_number(answer, "migrate_to_chat_id") if response.status_code == 400 else None,
         )
 
 
-def _seconds(answer: dict) -> float | None:
+def _number(answer: dict, name: str) -> int | None:
     parameters = answer.get("parameters")
-    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    return min(float(seconds), 3600.0) if isinstance(seconds, int | float) else None
+    value = parameters.get(name) if isinstance(parameters, dict) else None
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _seconds(answer: dict) -> float | None:
+    seconds = _number(answer, "retry_after")
+    return None if seconds is None else min(float(max(1, seconds)), 3600.0)

@@ -99,7 +99,13 @@ def digest_send(*, user_id: int, day: date) -> int:
         "day": user.account.day(datetime.combine(day, time.min, zone_of(user.account.timezone))),
         "total": total,
         "rows": [
-            {"title": row.title, "message": row.message, "url": _absolute(row.action_url), "row": row}
+            {
+                "title": row.title,
+                "message": row.message.strip(),
+                "text": row.message.strip().replace("\n", "\n  "),  # under its title
+                "url": _absolute(row.action_url),
+                "row": row,
+            }
             for row in rows.order_by("-created_at")[:SHOWN]
         ],
         "more": max(0, total - SHOWN),

@@ -12,7 +12,7 @@ from datetime import timedelta
 from celery import current_app
 from celery.exceptions import OperationalError
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -123,6 +123,9 @@ def telegram_send(*, batch: int = BATCH) -> int:
             try:
                 client.send_message(message.subscriber.chat_id, message.text)
             except TelegramError as error:
+                if error.moved_to is not None and _moved(message.subscriber, error.moved_to):
+                    message.put_off(str(error), retry_after=0, permanent=False)
+                    continue
                 message.put_off(str(error), retry_after=error.retry_after, permanent=error.permanent)
                 if error.retry_after is not None:
                     _give_back([m.pk for m in messages[n + 1 :]], seconds=error.retry_after)
@@ -130,6 +133,16 @@ def telegram_send(*, batch: int = BATCH) -> int:
             else:
                 message.mark_sent()
     return len(ids)
+
+
+def _moved(subscriber: TelegramSubscriber, chat_id: int) -> bool:
+    """A group that became a supergroup goes on under its new id, where nobody has that yet."""
+    try:
+        with transaction.atomic():
+            rows = TelegramSubscriber.objects.filter(pk=subscriber.pk)
+            return bool(rows.update(chat_id=chat_id, updated_at=timezone.now()))
+    except IntegrityError:
+        return False
 
 
 def _give_back(ids: list[int], *, seconds: float) -> None:

@@ -146,7 +146,9 @@ class Worker:
             message.requeue()
             time.sleep(1.0)
             return
-        task["run_id"] = answer["run_id"]
+        task.update(
+            answer["task"]
+        )  # the message may be older than a change of the source, or another strategy
         log.info("run %s: %s", task["run_id"], task["url"])
         self.crawls.append(CrawlProcess(task, message, self.options))
 

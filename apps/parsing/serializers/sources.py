@@ -72,10 +72,11 @@ class SourceSerializer(serializers.ModelSerializer):
 
 class SourceDetailSerializer(SourceSerializer):
     history = SourceRunSerializer(many=True)
+    runs_total = serializers.IntegerField(help_text="All runs; `history` holds the asked part of them.")
     logs = serializers.CharField(help_text="The end of what the last run reported.")
 
     class Meta(SourceSerializer.Meta):
-        fields = (*SourceSerializer.Meta.fields, "history", "logs")
+        fields = (*SourceSerializer.Meta.fields, "history", "runs_total", "logs")
 
 
 class SiteKeyField(serializers.RegexField):
@@ -161,9 +162,18 @@ class ListSerializerParams(serializers.Serializer):
     offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
 
 
-class BacklogParams(serializers.Serializer):
-    site_key = serializers.CharField(max_length=100, required=False)
-    limit = serializers.IntegerField(min_value=1, required=False, help_text="At most 1,000 when it is given.")
+class BacklogParams(ListSerializerParams):
+    """The same, of what is in the backlog."""
+
+    status = None
+    is_active = None
+
+
+class HistoryParams(serializers.Serializer):
+    """The part of a source's history that is wanted, the newest runs first."""
+
+    limit = serializers.IntegerField(min_value=1, default=100, help_text="Runs; at most 1,000.")
+    offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
 
 
 class BacklogSiteSerializer(serializers.Serializer):
@@ -233,11 +243,26 @@ class ReportLogsSerializer(serializers.Serializer):
     run_id = RunIdField()
 
 
+class CrawlTaskSerializer(serializers.Serializer):
+    """The queue's message."""
+
+    source_id = serializers.IntegerField()
+    url = serializers.CharField()
+    site_key = serializers.CharField()
+    type = serializers.ChoiceField(Source.Type.choices)
+    strategy = serializers.ChoiceField(Source.Strategy.choices)
+    config = serializers.DictField()
+    run_id = serializers.IntegerField()
+
+
 class SourceStateSerializer(serializers.Serializer):
     status = serializers.CharField(help_text="ok")
     source_status = serializers.CharField()
     is_active = serializers.BooleanField()
-    run_id = serializers.IntegerField(required=False)
+    run_id = serializers.IntegerField(required=False, help_text="To `running`: the crawl that was taken.")
+    task = CrawlTaskSerializer(
+        required=False, help_text="To `running`: what is to be crawled by now. The message may be older."
+    )
 
 
 class DoneSerializer(serializers.Serializer):

@@ -1,6 +1,6 @@
 """Sources: what is crawled, and what workers report of it."""
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.response import Response
 
@@ -9,7 +9,7 @@ from apps.parsing.models import Source
 from apps.parsing.serializers import sources as s
 from apps.parsing.services import overview, runs, sources, workers
 
-HISTORY = 50
+MOST = 1000
 CONFLICT = OpenApiResponse(
     s.ConflictSerializer, description="The crawl is over, or another worker's: drop the task."
 )
@@ -19,10 +19,24 @@ def _listed(found: list[Source]) -> list[dict]:
     return s.SourceSerializer(found, many=True, context={"totals": overview.totals_of(found)}).data
 
 
-def _detail(source: Source) -> dict:
-    history = list(source.runs.order_by("-created_at", "-pk").defer("stats")[:HISTORY])
-    source.history = history
-    source.logs = history[0].logs if history else ""
+def _filtered(found: QuerySet[Source], asked: dict) -> list[Source]:
+    """What the parameters of a list ask for."""
+    found = found.filter(**{f: asked[f] for f in ("status", "type", "site_key") if f in asked})
+    if asked.get("is_active") is not None:
+        found = found.filter(is_active=asked["is_active"])
+    if "search" in asked:
+        found = found.filter(Q(url__icontains=asked["search"]) | Q(name__icontains=asked["search"]))
+    found = found.order_by(asked["ordering"], "id")[asked["offset"] :]
+    if "limit" in asked:
+        found = found[: min(asked["limit"], MOST)]
+    return list(found)
+
+
+def _detail(source: Source, *, limit: int = 100, offset: int = 0) -> dict:
+    runs = source.runs.order_by("-created_at", "-pk")
+    source.history = list(runs.defer("stats", "logs")[offset : offset + min(limit, MOST)])
+    source.runs_total = runs.count()
+    source.logs = runs.values_list("logs", flat=True).first() or ""
     return s.SourceDetailSerializer(source, context={"totals": overview.totals_of([source])}).data
 
 
@@ -37,15 +51,7 @@ class SourcesView(InternalView):
     def get(self, request):
         """All sources, the discovered ones too, in a bare array."""
         asked = self.params(s.ListSerializerParams)
-        found = Source.objects.filter(**{f: asked[f] for f in ("status", "type", "site_key") if f in asked})
-        if asked["is_active"] is not None:
-            found = found.filter(is_active=asked["is_active"])
-        if "search" in asked:
-            found = found.filter(Q(url__icontains=asked["search"]) | Q(name__icontains=asked["search"]))
-        found = found.order_by(asked["ordering"], "id")[asked["offset"] :]
-        if "limit" in asked:
-            found = found[: min(asked["limit"], 1000)]
-        return Response(_listed(list(found)))
+        return Response(_listed(_filtered(Source.objects.all(), asked)))
 
     @extend_schema(
         request=s.SourceUpsertSerializer,
@@ -60,10 +66,11 @@ class SourcesView(InternalView):
 class SourceView(InternalView):
     dashboard_area = "sources"
 
-    @extend_schema(responses=s.SourceDetailSerializer)
+    @extend_schema(parameters=[s.HistoryParams], responses=s.SourceDetailSerializer)
     def get(self, request, source_id: int):
         """One source, with its history, the newest run first."""
-        return Response(_detail(sources.source_get(source_id)))
+        asked = self.params(s.HistoryParams)
+        return Response(_detail(sources.source_get(source_id), **asked))
 
     @extend_schema(request=s.SourceChangeSerializer, responses=s.SourceDetailSerializer)
     def patch(self, request, source_id: int):
@@ -76,12 +83,7 @@ class BacklogView(InternalView):
     def get(self, request):
         """What crawls have found and nobody has activated yet, the oldest first."""
         asked = self.params(s.BacklogParams)
-        found = Source.objects.filter(status=Source.Status.DISCOVERED).order_by("id")
-        if "site_key" in asked:
-            found = found.filter(site_key=asked["site_key"])
-        if "limit" in asked:
-            found = found[: min(asked["limit"], 1000)]
-        return Response(_listed(list(found)))
+        return Response(_listed(_filtered(Source.objects.filter(status=Source.Status.DISCOVERED), asked)))
 
 
 class BacklogStatsView(InternalView):
@@ -144,7 +146,7 @@ class ReportStatusView(InternalView):
         match asked["status"]:
             case "running":
                 run = runs.run_claim(**named)
-                return _state(run.source, run_id=run.pk)
+                return _state(run.source, run_id=run.pk, task=runs.message_of(run))
             case "queued":
                 return _state(runs.run_hand_back(**named))
             case "error" | "broken" as status:
