@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('intelligence', '0005_products'),
+        ('intelligence', '0006_category_updated'),
     ]
 
     operations = [
