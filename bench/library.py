@@ -13,7 +13,8 @@ same indexes and tokens, in turns:
 the smallest of 60 in turn; `floor` is ours over the floor, the smaller of the two sizes; `unfiltered` is of the page
 of 20 without a filter, which plain counts in full; `stats` is sector_stats/ of 20 accounts with 2,000 keywords each.
 Medians of the rounds' ratios. Before them stand the milliseconds of library_page, in the worst ordering of each
-filter, and of library_count.
+filter, and of library_count; and what a request costs of the CPU, in the server and in the database, which says the
+same on a machine that has other things to do. The last column compares that.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ import tempfile
 import time
 
 from bench.library_data import ROWS, fill
-from bench.serving import WSGI, environment, load, scratch_database, served
+from bench.serving import WSGI, cpu_seconds, database_process, environment, load, scratch_database, served
 from config.embedded.state import free_ports
 
 DATABASE = "bench_library"
@@ -45,13 +46,13 @@ def main() -> None:
             f"{ROWS:,} keywords in {time.perf_counter() - began:.0f} s, {ROUNDS} rounds of {SECONDS:g} s\n",
             flush=True,
         )
-        ports = {}
+        ports, processes = {}, {}
         for (name, settings), port in zip(SETTINGS.items(), free_ports(len(SETTINGS)), strict=True):
-            stack.enter_context(served([*WSGI, "config.wsgi:application"], port, settings))
+            processes[name] = stack.enter_context(served([*WSGI, "config.wsgi:application"], port, settings))
             ports[name] = port
-        rates = rounds(ports, tokens, sectors)
+        found = rounds(ports, processes, database_process(server), tokens, sectors)
         in_sql(sectors)
-    report(rates)
+    report(*found)
 
 
 def prepare() -> tuple[list[str], list[int]]:
@@ -92,10 +93,13 @@ def prepare() -> tuple[list[str], list[int]]:
     return tokens, sectors
 
 
+Found = dict[tuple[str, str], list[float]]
+
+
 def rounds(
-    ports: dict[str, int], tokens: list[str], sectors: list[int]
-) -> dict[tuple[str, str], list[float]]:
-    """Requests a second of each (route, server), one number a round."""
+    ports: dict[str, int], processes: dict[str, int], database: int, tokens: list[str], sectors: list[int]
+) -> tuple[Found, Found]:
+    """Requests a second and CPU milliseconds a request of each (route, server), one number a round."""
     ends = [sector for pair in zip(sectors, reversed(sectors), strict=True) for sector in pair][
         : len(sectors)
     ]
@@ -107,15 +111,19 @@ def rounds(
     for name in ("ours", "plain"):
         asked["unfiltered", name] = [API + "?page_size=20"]
         asked["stats", name] = [API + "sector_stats/"]
-    rates: dict[tuple[str, str], list[float]] = {key: [] for key in asked}
+    rates: Found = {key: [] for key in asked}
+    costs: Found = {key: [] for key in asked}
     order = list(asked)
     for key in order:  # warm: connections, plans, counts that are kept
         load(ports[key[1]], asked[key], tokens, 2)
     for _ in range(ROUNDS):
         random.shuffle(order)
         for key in order:
+            used = cpu_seconds(processes[key[1]], database)
             rates[key].append(load(ports[key[1]], asked[key], tokens, SECONDS))
-    return rates
+            used = cpu_seconds(processes[key[1]], database) - used
+            costs[key].append(used * 1000 / (rates[key][-1] * SECONDS))
+    return rates, costs
 
 
 def in_sql(sectors: list[int]) -> None:
@@ -171,15 +179,20 @@ def in_sql(sectors: list[int]) -> None:
     connection.close()
 
 
-def report(rates: dict[tuple[str, str], list[float]]) -> None:
-    print(f"\n{'route':12}{'server':8}{'requests/s':>12}{'spread':>9}{'ours/it':>9}")
+def report(rates: Found, costs: Found) -> None:
+    print(
+        f"\n{'route':12}{'server':8}{'requests/s':>12}{'spread':>9}{'ours/it':>9}{'CPU ms':>9}{'it/ours':>9}"
+    )
     ratios = {}
     for (route, name), found in rates.items():
         pairs = zip(rates[route, "ours"], found, strict=True)
         ratios[route, name] = statistics.median(mine / theirs for mine, theirs in pairs)
         quarters, middle = statistics.quantiles(found, n=4), statistics.median(found)
         spread = (quarters[2] - quarters[0]) / middle
-        print(f"{route:12}{name:8}{middle:12.1f}{spread:9.0%}{ratios[route, name]:9.2f}")
+        cost, ours = statistics.median(costs[route, name]), statistics.median(costs[route, "ours"])
+        print(
+            f"{route:12}{name:8}{middle:12.1f}{spread:9.0%}{ratios[route, name]:9.2f}{cost:9.2f}{cost / ours:9.2f}"
+        )
     print()
     for route in ("page20", "page200", "unfiltered"):
         print(f"ratio {route} {ratios[route, 'plain']:.2f}")

@@ -67,7 +67,8 @@ def scratch_database(server: str, database: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def served(command: list, port: int, settings: str) -> Iterator[None]:
+def served(command: list, port: int, settings: str) -> Iterator[int]:
+    """The server's process id, once it answers."""
     process = subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port)],
         cwd=REPOSITORY,
@@ -83,7 +84,7 @@ def served(command: list, port: int, settings: str) -> Iterator[None]:
             if process.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"{command[-1]} did not start with {settings}: see above.")
             time.sleep(0.1)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:
@@ -91,6 +92,37 @@ def served(command: list, port: int, settings: str) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def database_process(server: str) -> int:
+    """The process that all of the database server's are children of; 0 when it runs on another machine."""
+    with psycopg.connect(server) as connection, contextlib.suppress(OSError):
+        name, parent, _ = _stat(connection.info.backend_pid)
+        return parent if name.startswith("postgres") else 0
+    return 0
+
+
+def cpu_seconds(*roots: int) -> float:
+    """What these processes have used of the CPU, with their children and those that have ended."""
+    children: dict[int, list[int]] = {}
+    ticks: dict[int, int] = {}
+    for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            _, parent, ticks[pid] = _stat(pid)
+            children.setdefault(parent, []).append(pid)
+    waiting, total = [root for root in roots if root], 0
+    while waiting:
+        pid = waiting.pop()
+        total += ticks.get(pid, 0)
+        waiting += children.get(pid, [])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> tuple[str, int, int]:
+    """Name, parent and clock ticks of a process."""
+    head, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+    fields = rest.split()
+    return head.partition("(")[2], int(fields[1]), sum(map(int, fields[11:15]))
 
 
 def load(port: int, paths: list[str], tokens: list[str], seconds: float) -> float:

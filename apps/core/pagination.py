@@ -37,6 +37,23 @@ class PagePagination(PageNumberPagination):
             page = request.query_params.get(self.page_query_param, "")
             raise NotFound(self.invalid_page_message.format(page_number=page[:20])) from None
 
+    def get_next_link(self) -> str | None:
+        return self._link(self.page.next_page_number()) if self.page.has_next() else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(self.page.previous_page_number()) if self.page.has_previous() else None
+
+    def _link(self, number: int) -> str:
+        """The address asked with another page. DRF's takes all parameters apart, which takes longer than a query."""
+        asked = self.request._request
+        address, _, query = f"{asked.scheme}://{asked.get_host()}{asked.get_full_path()}".partition("?")
+        kept = [
+            part for part in query.split("&") if part.partition("=")[0] not in ("", self.page_query_param)
+        ]
+        if number > 1:
+            kept.append(f"{self.page_query_param}={number}")
+        return f"{address}?{'&'.join(kept)}" if kept else address
+
     def get_paginated_response(self, data) -> Response:
         return Response(
             Unwrapped(

@@ -46,7 +46,7 @@ def run_batch(run: JobRun) -> None:
             finish=lambda _: still_wanted(run),
         )
 
-    workers = concurrency(kind="text", account_id=run.account_id) if use_model else 1
+    workers = concurrency(kind="text", account_id=run.account_id, site_ids=sites.values()) if use_model else 1
     done, failed = work_side_by_side(run, ids, link, workers=workers, verb="articles looked at")
     if not done:
         raise next(iter(failed.values()))

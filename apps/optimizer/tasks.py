@@ -9,6 +9,7 @@ from apps.intelligence.services import concurrency
 from apps.intelligence.services.side_by_side import still_wanted, waiting_for_provider, work_side_by_side
 from apps.optimizer.models import Optimization
 from apps.optimizer.services.optimizing import content_optimize
+from apps.writer.models import Content
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,10 @@ def run_batch_optimize(run: JobRun) -> None:
             finish=lambda _: still_wanted(run),
         )
 
-    workers = concurrency(kind="text", account_id=run.account_id)
+    sites = set(
+        Content.objects.filter(account_id=run.account_id, pk__in=ids).values_list("site_id", flat=True)
+    )
+    workers = concurrency(kind="text", account_id=run.account_id, site_ids=sites)
     done, failed = work_side_by_side(run, ids, work, workers=workers, verb="articles optimized")
     if not done:
         raise next(iter(failed.values()))

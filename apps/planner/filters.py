@@ -92,9 +92,8 @@ class LibraryFilterSet(FilterSet):
 
 def library_query(params: Mapping[str, str]) -> LibraryQuery:
     """What a request asks of the library. Raises the 400."""
-    return _library_query(
-        tuple((name, params[name]) for name in LibraryFilterSet.base_filters if params.get(name))
-    )
+    known = LibraryFilterSet.base_filters
+    return _library_query(tuple((name, value) for name, value in params.items() if value and name in known))
 
 
 @lru_cache(maxsize=2048)

@@ -14,7 +14,7 @@ from apps.intelligence.services import concurrency
 from apps.intelligence.services.side_by_side import still_wanted, work_side_by_side
 from apps.notifications.services import notify
 from apps.planner.keyword_files import CellError, UnreadableKeywordFile
-from apps.planner.models import ContentIdea
+from apps.planner.models import Cluster, ContentIdea
 from apps.planner.services.clusters import clusters_build, clusters_preview
 from apps.planner.services.ideas import ideas_generate
 from apps.planner.services.keywords import keywords_upload
@@ -99,11 +99,14 @@ def auto_cluster_failed(run: JobRun) -> None:
 def run_generate_ideas(run: JobRun) -> None:
     """Several clusters at a time. One that fails does not fail the others; what an execution before did, stays."""
     ids = run.payload["cluster_ids"]
+    sites = set(
+        Cluster.objects.filter(account_id=run.account_id, pk__in=ids).values_list("site_id", flat=True)
+    )
     done, failed = work_side_by_side(
         run,
         ids,
         partial(_ideas_of, run),
-        workers=concurrency(kind="text", account_id=run.account_id),
+        workers=concurrency(kind="text", account_id=run.account_id, site_ids=sites),
         verb="clusters",
     )
     if not done:

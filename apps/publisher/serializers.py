@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from apps.core.models import Job
 from apps.core.rows import RowSerializer
-from apps.core.serializers import IdsField, TenantSerializer
+from apps.core.serializers import IdsField, KnownFields, TenantSerializer
 from apps.publisher.models import PublishingRecord, SiteTheme, Target
 from apps.publisher.services.theme import COLOURS
 from apps.writer.models import Content
@@ -159,7 +159,7 @@ class ThemeSerializer(serializers.Serializer):
         return {name: value.lower() if name in COLOURS else value for name, value in data.items()}
 
 
-class ThemeChangeSerializer(ThemeSerializer):
+class ThemeChangeSerializer(KnownFields, ThemeSerializer):
     logo = serializers.FileField(
         required=False, allow_null=True, help_text="A PNG, JPEG or WebP of at most 1 MiB; null takes it away."
     )

@@ -28,9 +28,9 @@ def run_generate_content(run: JobRun) -> None:
             finish=lambda _: still_wanted(run),
         )
 
-    done, failed = work_side_by_side(
-        run, ids, write, workers=concurrency(kind="text", account_id=run.account_id), verb="articles written"
-    )
+    sites = set(Task.objects.filter(account_id=run.account_id, pk__in=ids).values_list("site_id", flat=True))
+    workers = concurrency(kind="text", account_id=run.account_id, site_ids=sites)
+    done, failed = work_side_by_side(run, ids, write, workers=workers, verb="articles written")
     if not done:
         raise next(iter(failed.values()))
     credits = sum(result["credits"] for result in done.values())
@@ -124,9 +124,9 @@ def run_generate_images(run: JobRun) -> None:
 
     images = Image.objects.filter(content_id=content_id)
     missing = list(images.exclude(status=Image.Status.GENERATED).values_list("pk", flat=True))
-    done, failed = work_side_by_side(
-        run, missing, make, workers=concurrency(kind="image", account_id=run.account_id), verb="images made"
-    )
+    site = Content.objects.filter(pk=content_id).values_list("site_id", flat=True)
+    workers = concurrency(kind="image", account_id=run.account_id, site_ids=site)
+    done, failed = work_side_by_side(run, missing, make, workers=workers, verb="images made")
     if failed and not done:
         raise next(iter(failed.values()))
     credits = prompts["credits"] + sum(result["credits"] for result in done.values())

@@ -4,7 +4,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from apps.billing.models import CreditPackage, CreditPriceChange, CreditUsage, Invoice, Payment
-from apps.billing.services.ledger import credits_balance
+from apps.billing.services.ledger import credits_balance, credits_charge
 from apps.billing.services.payments import package_purchase, payment_begin
 from tests.factories import UserFactory
 from tests.factories.billing import CreditPackageFactory, CreditPriceFactory, CreditUsageFactory, account_with
@@ -77,6 +77,16 @@ def test_a_transfer_is_approved_and_given_back(staff, payment):
     assert balance(payment) == 4000 and Invoice.objects.filter(kind="credit_note").count() == 1
     staff.post(f"{URL}/payment/{payment.pk}/refund/", {**body, "amount": "500"})
     assert balance(payment) == 4000
+    credits_charge(account_id=payment.account_id, amount=3000, operation="image", reference="spent")
+    staff.post(f"{URL}/payment/{payment.pk}/refund/", {**body, "amount": "39.20"})
+    page = staff.get(f"{URL}/payment/{payment.pk}/change/").content.decode()
+    assert balance(payment) == 0 and "3,000 credits that it brought were spent" in page
+    listed = staff.get(f"{URL}/payment/?missing=yes").content.decode()
+    assert str(payment.invoice) in listed and "0 payments" not in listed
+    assert (
+        str(payment.invoice)
+        not in staff.get(f"{URL}/payment/?missing=yes&dispute__exact=open").content.decode()
+    )
     for invoice in Invoice.objects.all():
         assert staff.get(f"{URL}/invoice/{invoice.pk}/change/").status_code == 200
         assert staff.get(f"{URL}/invoice/{invoice.pk}/pdf/").content.startswith(b"%PDF-")

@@ -240,6 +240,20 @@ def test_a_kept_card_pays_the_renewal(owner, plans, clock, stripe, run_jobs, num
         assert balance(owner) == 10_000
 
 
+def test_no_card_is_charged_by_itself_while_a_bank_disputes_a_payment(owner, plans, clock, stripe, run_jobs):
+    on_small(owner, plans)
+    again(owner)
+    card = {"kind": "card", "payment_method_id": stripe.card()}
+    assert owner.client.post(f"{URL}/payment-methods/", card).status_code == 201
+    Payment.objects.update(dispute="open")
+    clock.move_to(START + timedelta(days=30))
+    renewals_due()
+    run_jobs()
+    assert Job.objects.get(kind="billing.autopay").result == {"paid": False}
+    assert Invoice.objects.get(reference__startswith="renewal:").status == "open"
+    assert Payment.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"plan_id": "x"}, {"plan_id": 10**20}, {"plan_id": 99999}, {"plan_id": None}]
 )

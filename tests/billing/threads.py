@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from django.db import connection
@@ -27,35 +27,25 @@ def at_once(n: int, function: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(call, range(n)))
 
 
-def beside(act) -> list:
-    """Begins `act` in a thread of its own and returns once it waits for a lock of this one, or is done; its result
-    comes into the list."""
-    found: list = []
+def beside(act: Callable[[], Any]) -> Future:
+    """Begins `act` in a thread of its own and returns once it waits for a lock of this one, or is done."""
 
-    def run():
+    def run() -> Any:
         try:
-            found.append(act())
-        except Exception as error:
-            found.append(error)
+            return act()
         finally:
             connection.close()
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(run)
+    pool.shutdown(wait=False)
+    # Not of pg_stat_activity, which stays as a transaction has first seen it.
+    waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
     until = time.monotonic() + 20
     with connection.cursor() as cursor:
-        while thread.is_alive() and time.monotonic() < until:
+        while not future.done() and time.monotonic() < until:
             cursor.execute(waits)
             if cursor.fetchone():
                 break
             time.sleep(0.01)
-    found.append(thread)
-    return found
-
-
-def end(found: list):
-    [thread] = [f for f in found if isinstance(f, threading.Thread)]
-    thread.join(timeout=30)
-    found.remove(thread)
-    return found[0]
+    return future

@@ -11,7 +11,7 @@ from django.test import Client
 from apps.integration.models import DefaultSettings, SiteSettings
 from apps.integration.services.settings import default_settings, site_settings
 from apps.intelligence.models import AIModel, ProviderSettings
-from apps.intelligence.services import Choice, model_choose
+from apps.intelligence.services import Choice, concurrency, model_choose
 from tests.conftest import client_of
 from tests.factories import UserFactory
 
@@ -115,6 +115,7 @@ BAD = [
     ({"stage_configs": [{"enabled": True}]}, "stage_configs[0].stage"),
     ({"stage_configs": [{"stage": 1, "budget_pct": 101}]}, "stage_configs[0].budget_pct"),
     ({"stage_configs": [{"stage": 1}, {"stage": 1}]}, "stage_configs[1].stage"),
+    ({"stage_configs": [{"stage": 1, "batch_size": 5}, {"stage": 1, "batch_size": 6}]}, "Stage 1 stands here twice"),
     ({"stage_configs": [{"stage": 1, "max_per_run": 5, "per_run_limit": 6}]}, "stage_configs[0].per_run_limit"),
     ({"stage_configs": [{"stage": 1, "batch_size": 9}], "automation_config": {"stage_1_batch_size": 8}},
      "stage_configs[0].batch_size"),
@@ -242,6 +243,20 @@ def test_the_models_of_a_site_do_its_work(alice, ai_models, settings):
     settings.AI_TEXT_MODEL = ""
     assert patched(alice, ai_settings={"live_model_id": None})["ai_settings"]["live_model_id"] is None
     assert model_choose(kind="text", **asked).model == "gpt-4.1"
+
+
+@pytest.mark.django_db
+def test_work_of_one_site_is_as_wide_as_its_model_allows(alice, ai_models, settings):
+    settings.OPENAI_API_KEY = settings.ANTHROPIC_API_KEY = "sk-platform"
+    settings.AI_CONCURRENCY = {"openai": 16, "anthropic": 3, "offline": 2}
+    live = AIModel.objects.filter(provider="anthropic", kind="text").first() or AIModel.objects.create(
+        provider="anthropic", kind="text", name="claude"
+    )
+    patched(alice, ai_settings={"live_model_id": live.pk})
+    asked = {"kind": "text", "account_id": alice.account.pk}
+    assert concurrency(**asked) == 16
+    assert concurrency(**asked, site_ids=[alice.site.pk, alice.site.pk]) == 3
+    assert concurrency(**asked, site_ids=[alice.site.pk, alice.site.pk + 1]) == 16
 
 
 @pytest.mark.django_db

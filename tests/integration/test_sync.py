@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.core.jobs import LeaseLost, execute
 from apps.core.models import Job
 from apps.integration.models import SiteIntegration, SyncedPost, SyncRun
+from apps.integration.services.connections import connection_moved
 from apps.integration.services.sync import passes
 from apps.integration.services.sync.start import sync_due
 from apps.notifications.models import Notification
@@ -59,7 +60,7 @@ def test_posts_come_in_once_with_their_terms_and_topics(alice, site, pull):
     assert post.versions.get().made_by == "wordpress"
     child = Taxonomy.objects.get(external_id="6")
     assert (child.name, child.parent.name) == ("Cold brew", "Coffee & Tea")
-    topic = ClaimedTopic.objects.get(source="post", source_id=7)
+    topic = ClaimedTopic.objects.get(source="content", source_id=post.pk)
     assert (topic.phrase, topic.url) == ("keyword 7", f"{site.url}/post-7/")
     assert not SyncedPost.objects.exclude(is_lossy=False).exclude(external_id=300).exists()
     pages = sum(path.endswith("/posts") for path in site.asked)
@@ -140,16 +141,15 @@ def test_what_changes_in_wordpress_is_a_version_and_renames_the_topic(alice, sit
     pull()
     ours = Content.objects.get(external_id="2")
     Content.objects.filter(pk=ours.pk).update(origin="igny8")
-    ClaimedTopic.objects.filter(source_id=2).update(source="content", source_id=ours.pk)
     site.edit(1, categories=[5])
     site.edit(2, title={"raw": "Renamed"})
     assert pull().counts["changed"] == 2
     newest = Content.objects.get(external_id="1").versions.first()
     assert (newest.number, newest.made_by, newest.categories) == (2, "wordpress", ["Coffee"])
-    assert ClaimedTopic.objects.get(source="content").title == "Renamed"
+    assert ClaimedTopic.objects.get(source_id=ours.pk).title == "Renamed"
     del site.posts[2]
     pull(deep=True)
-    topic = ClaimedTopic.objects.get(source="content")
+    topic = ClaimedTopic.objects.get(source_id=ours.pk)
     assert (topic.title, topic.url) == ("Renamed", "")
 
 
@@ -158,7 +158,6 @@ def test_the_topic_of_what_is_deleted_here_is_the_posts_as_long_as_that_is_out(a
     pull()
     ours, foreign = Content.objects.order_by("external_id")
     Content.objects.filter(pk=ours.pk).update(origin="igny8")
-    ClaimedTopic.objects.filter(source_id=1).update(source="content", source_id=ours.pk)
     for content in (ours, foreign):
         assert alice.client.delete(f"/api/v1/writer/content/{content.pk}/").status_code == 200
     topics = ClaimedTopic.objects.order_by("source_id").values_list("source", "source_id", "url")
@@ -169,6 +168,27 @@ def test_the_topic_of_what_is_deleted_here_is_the_posts_as_long_as_that_is_out(a
     del site.posts[2]
     pull(deep=True)
     assert not topics.all()
+
+
+def test_another_wordpress_with_the_same_numbers_leaves_the_topics_alone(alice, site, connected, pull):
+    for pk in (1, 2):
+        site.post(pk)
+    pull()
+    alice.client.delete(f"/api/v1/writer/content/{Content.objects.get(external_id='2').pk}/")
+    before = Content.objects.get()
+    connection_moved(integration=connected)
+    # The post of an article that is no more stands where nobody looks any longer; the article stays.
+    topics = ClaimedTopic.objects.order_by("pk").values_list("source", "source_id", "title")
+    assert list(topics) == [("content", before.pk, "Post 1")]
+    site.edit(1, title={"raw": "Another"}, slug="another", link=f"{site.url}/another/")
+    Content.objects.update(external_url="https://before.example.com/post-1/")
+    pull()
+    assert Content.objects.count() == 3
+    assert ("content", before.pk, "Post 1") in topics.all()
+    assert {title for _, _, title in topics.all()} == {"Post 1", "Another", "Post 2"}
+    url = f"/api/v1/writer/content/{before.pk}/update_content/"
+    assert alice.client.post(url, {"title": "Edited"}).status_code == 200
+    assert {title for _, _, title in topics.all()} == {"Edited", "Another", "Post 2"}
 
 
 def test_an_edit_within_the_second_of_the_last_one_is_seen(site, pull):
@@ -253,7 +273,8 @@ def test_what_is_gone_is_gone_and_what_is_hidden_is_not(site, pull):
         "6": "published",
         "7": "published",
     }
-    assert set(ClaimedTopic.objects.values_list("source_id", flat=True)) == {5, 6, 7}
+    topics = ClaimedTopic.objects.values_list("source_id", flat=True)
+    assert set(topics) == set(Content.objects.filter(external_id__in="567").values_list("pk", flat=True))
     assert hidden["status"] == "auto-hidden"
     site.edit(2, status="publish", slug="post-2", modified="2026-03-01T10:00:00")
     pull()

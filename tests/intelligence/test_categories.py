@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.intelligence.models import CategoryMapping, InternalCategory
 from apps.intelligence.services.categories import mappings_submit, mappings_suggest, mappings_verify
-from tests.billing.threads import beside, end
+from tests.billing.threads import beside
 from tests.factories.parsing import ExternalCategoryFactory, ProductFactory
 
 TASKS, SUBMIT = "/internal/categories/tasks", "/internal/categories/submit"
@@ -145,7 +145,7 @@ def test_staff_is_not_written_over_at_the_same_moment(products, tree):
             external=products["novels"], internal=tree["books"], origin="staff", is_verified=True
         )
         other = beside(lambda: mappings_submit(results=results))
-    assert "verified" in end(other).rejected[0]["reason"]
+    assert "verified" in other.result(timeout=30).rejected[0]["reason"]
     assert CategoryMapping.objects.get().internal == tree["books"]
 
 

@@ -20,6 +20,7 @@ from apps.planner.clustering import (
     tier_of,
 )
 from apps.planner.clustering.engine import scale_of
+from apps.planner.clustering.features import build_features, laid_aside
 from apps.planner.clustering.text import normalise
 
 DATA = Path(__file__).parents[2] / "bench" / "data"
@@ -303,19 +304,16 @@ def test_a_tier_that_is_not_installed_says_what_to_do(monkeypatch):
         join_keywords([("a", 1)], ["b"], tier="large")
 
 
-def test_the_tier_of_a_language_model():
-    try:
-        tier_of("minilm")
-    except TierMissing:
-        pytest.skip("requirements/minilm.txt is not installed")
-    keywords, topics = labelled("clusters_intents", 5)
-    keywords = [*keywords, "", "🎉", "\x00"]
-    result = cluster_keywords(keywords, tier="minilm")
-    where = placed(result, len(keywords))
-    assert pairwise_f1(topics, where[: len(topics)]) > 0.8
-    mixed = random.Random(1).sample(keywords, len(keywords))
-    names = {(c.name, len(c.members)) for c in cluster_keywords(mixed, tier="minilm").clusters}
-    assert names == {(c.name, len(c.members)) for c in result.clusters}
+def test_features_laid_aside_come_back_as_they_were(monkeypatch):
+    features = build_features(sorted(labelled("clusters_intents", 3)[0]))
+    assert laid_aside(features)() is features  # of few keywords: not worth it
+    monkeypatch.setattr("apps.planner.clustering.features.LARGE", 10)
+    back = laid_aside(features)()
+    assert back is not features and back.weight == features.weight
+    assert np.array_equal(back.meaning, features.meaning)
+    assert back.wording.shape == features.wording.shape and not (back.wording != features.wording).nnz
+    monkeypatch.setattr("numpy.save", lambda file, array: (_ for _ in ()).throw(OSError(28, "No space left")))
+    assert laid_aside(features)() is features
 
 
 def test_facets_of_one_subject_come_apart_under_a_hub():

@@ -68,6 +68,7 @@ def test_a_site_looks_as_its_owner_wants(alice, path, django_assert_max_num_quer
         {"ink": "#f0f0f0"},  # on light paper
         {"paper": "#101010"},  # under dark ink
         {"font": "Comic Sans"},
+        {"colour": "#123456"},  # misspelt, and not lost in silence
         {"footer_text": "x" * 501},
         {"logo": SimpleUploadedFile("a.svg", b"<svg onload='alert(1)'/>", "image/svg+xml")},
         {"logo": SimpleUploadedFile("a.png", b"\x89PNG" + b"\0" * 1024 * 1024, "image/png")},

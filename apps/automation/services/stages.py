@@ -14,6 +14,7 @@ from apps.automation.services.approval import approved_by, content_to_approve
 from apps.core.errors import Conflict, NotFound
 from apps.integration.models import SiteSettings
 from apps.intelligence.services import concurrency
+from apps.notifications.services.webhooks import event_send
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.planner.services.clusters import clusters_build
 from apps.planner.services.ideas import ideas_generate
@@ -69,7 +70,7 @@ class Stage:
     kind: str | None = None
 
     def threads(self, account_id: int, site_id: int) -> int:
-        return concurrency(kind=self.kind, account_id=account_id, site_id=site_id) if self.kind else 1
+        return concurrency(kind=self.kind, account_id=account_id, site_ids=[site_id]) if self.kind else 1
 
 
 def _ids(queryset: QuerySet, *order: str) -> QuerySet:
@@ -187,7 +188,33 @@ def _approve(work: Work) -> dict:
     limits = settings.daily_publish_limit or settings.weekly_publish_limit or settings.monthly_publish_limit
     if settings.publish_time_slots or limits:
         return content_schedule(content_id=work.object_id, **work.common)
-    return content_publish(content_id=work.object_id, reference=work.reference, **work.common)
+
+    def published(result: dict) -> None:
+        work.finish(result)
+        published_tell(work.run, result, content_id=work.object_id, reference=work.reference)
+
+    return content_publish(
+        account_id=account_id, content_id=work.object_id, reference=work.reference, finish=published
+    )
+
+
+def published_tell(run: Run, result: dict, *, content_id: int, reference: str) -> None:
+    """The account's endpoints hear of an article that a run has put out, as of one that a job has. In the app the
+    run's own end tells it."""
+    event_send(
+        account_id=run.account_id,
+        event="content.published",
+        site_id=run.site_id,
+        data={
+            "content_ids": [content_id],
+            "count": 1,
+            "run_id": run.pk,
+            "title": "Content published",
+            "message": f"An article is out at {result['external_url']}",
+            "url": result["external_url"],
+        },
+        key=f"published:{reference}",
+    )
 
 
 STAGES = (

@@ -70,7 +70,8 @@ def upgrade_obstacle(*, account_id: int, invoice_id: int) -> str:
         return f"{sold}, and the account pays in {current.plan.currency} by now."
     others = set(plan_unpaid(account_id=account_id).exclude(pk=invoice_id).values_list("pk", flat=True))
     if waits := transfers_waiting(others).select_related("invoice").first():
-        return f"{sold}. First approve or reject the transfer for {waits.invoice.number}, the month since."
+        number = waits.invoice.number
+        return f"{sold}. First approve or reject the transfer for {number}, which pays for the month since."
     return ""
 
 

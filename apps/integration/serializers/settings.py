@@ -240,12 +240,15 @@ class UnifiedSettingsSerializer(SettingsSerializer):
             number = config.pop("number")
             if number in seen:
                 wrong[i] = {"stage": [f"Stage {number} stands here twice."]}
+                continue
             seen.add(number)
             other = named.setdefault(number, {})
             for name, value in config.items():
                 if other.setdefault(name, value) != value:
                     shown = "max_per_run" if name == "per_run_limit" else name
-                    wrong[i] = {shown: [f"automation_config says something else of stage {number}."]}
+                    wrong.setdefault(i, {})[shown] = [
+                        f"automation_config says something else of stage {number}."
+                    ]
         if wrong:
             raise serializers.ValidationError({"stage_configs": wrong})
         return {**attrs, "stages_named": named}

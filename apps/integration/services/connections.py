@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from apps.integration.clients.wordpress import Diagnosis, WordPress, diagnose, diagnose_collection
 from apps.integration.models import SiteIntegration, SiteStructure
+from apps.planner.services.topics import topics_release
 
 
 def connected_sites(site_ids: Collection[int]) -> set[int]:
@@ -36,6 +37,12 @@ def credentials_of(integration: SiteIntegration) -> dict[str, str]:
 def connection_moved(*, integration: SiteIntegration) -> None:
     """Forgets what is known of the posts of a connection whose address is another one now: there the same numbers may
     be other posts. Those that are the same are known again by the next sync."""
+    topics_release(
+        account_id=integration.account_id,
+        site_id=integration.site_id,
+        source="post",
+        source_ids=integration.synced_posts.values("external_id"),
+    )
     integration.synced_posts.all().delete()
     integration.sync_runs.all().delete()
     SiteStructure.objects.filter(integration=integration).delete()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -61,8 +62,13 @@ class PromptOutdated(Conflict):
     """An account's prompt that no longer fits its function."""
 
 
-def concurrency(*, kind: str, account_id: int | None, site_id: int | None = None) -> int:
-    """How many calls of `kind` may run at a time: what a thread pool should be sized by."""
+def concurrency(*, kind: str, account_id: int | None, site_ids: Iterable[int | None] = ()) -> int:
+    """How many calls of `kind` may run at a time: what a thread pool should be sized by.
+
+    Of the model that the site of the work names, where it is work of one site.
+    """
+    sites = set(site_ids)
+    site_id = sites.pop() if len(sites) == 1 else None
     return settings.AI_CONCURRENCY[model_choose(kind=kind, account_id=account_id, site_id=site_id).provider]
 
 

@@ -11,7 +11,7 @@ from apps.core.errors import Conflict, NotFound
 from apps.notifications.services.telegram import telegram_notify
 from apps.parsing.clients import queue
 from apps.parsing.models import Source, SourceRun
-from apps.parsing.services.sources import source_locked
+from apps.parsing.services.sources import source_locked, statuses_mend
 
 log = logging.getLogger(__name__)
 BATCH = 500
@@ -141,6 +141,7 @@ def sweep() -> None:
     SourceRun.objects.filter(
         status=SourceRun.Status.QUEUED, sent_at__lt=now - timedelta(seconds=settings.PARSING_TASK_SECONDS)
     ).update(sent_at=None)
+    statuses_mend()
     while runs_send() == BATCH:
         pass
 
@@ -151,12 +152,9 @@ def run_claim(*, source_id: int, run_id: int | None, worker: str) -> SourceRun:
     with transaction.atomic():
         source = source_locked(source_id)
         run = _open_run(source, run_id) or _new_run(source)
-        # Without a name and an attempt it is nobody's: batches have opened it.
-        held = (
-            run.status == SourceRun.Status.RUNNING and run.worker != worker and (run.worker or run.attempts)
-        )
+        held = run.status == SourceRun.Status.RUNNING and run.worker not in ("", worker)
         if held and run.lease_until and run.lease_until > now:
-            raise Conflict(f"{run.worker or 'Another worker'} is crawling it. Drop this task.")
+            raise Conflict(f"{run.worker} is crawling it. Drop this task.")
         if run.status == SourceRun.Status.QUEUED or run.worker != worker or not run.attempts:
             run.attempts += 1
         seconds = settings.PARSING_LEASE_SECONDS if worker else settings.PARSING_TASK_SECONDS

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from apps.core.errors import NotFound
@@ -71,6 +72,31 @@ def source_locked(source_id: int) -> Source:
     if source is None:
         raise NotFound(f"There is no source {source_id}.")
     return source
+
+
+def statuses_mend() -> int:
+    """Sources whose status says something else than their runs are set right; returns how many.
+
+    A batch looks at its run before it stores a thing and says at its end that the source is crawled. The run may be
+    over, or given back, by then; the source would never be due again.
+    """
+    state = Source.Status
+    said = Q(status__in=(state.QUEUED, state.RUNNING))
+    run = SourceRun.objects.filter(source=OuterRef("pk"), status__in=SourceRun.OPEN).values("status")[:1]
+    wrong = (
+        Source.objects.filter(said).annotate(run=Subquery(run)).exclude(status=F("run"), run__isnull=False)
+    )
+    begun = SourceRun.objects.filter(
+        status__in=SourceRun.OPEN, source__status__in=(state.WAITING, state.ERROR)
+    )
+    ids = {*wrong.values_list("pk", flat=True), *begun.values_list("source_id", flat=True)}
+    for pk in ids:
+        with transaction.atomic():
+            source = source_locked(pk)
+            run = source.runs.filter(status__in=SourceRun.OPEN).first()
+            source.status = run.status if run else source.status_at_rest
+            source.save(update_fields=["status", "updated_at"])
+    return len(ids)
 
 
 def _change(source: Source, fields: dict) -> Source:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from ctypes import CDLL
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -82,7 +84,7 @@ def cluster_keywords(
 
     import numpy as np
 
-    from .features import build_features
+    from .features import build_features, laid_aside
     from .hubs import split_large
     from .leiden import partition
     from .naming import name_groups
@@ -93,6 +95,9 @@ def cluster_keywords(
     tell(15, 100, "comparing")
     graph = neighbour_graph(features, lambda share: tell(15 + int(60 * share), 100, "comparing"))
     tell(75, 100, "grouping")
+    back = laid_aside(features)
+    del features
+    _give_back_memory()
     groups = _groups(partition(graph, kind.gamma * scale))
     del graph
     tell(90, 100, "splitting")
@@ -112,6 +117,7 @@ def cluster_keywords(
             tops.append(group)
             leaves.append(split_large(group, texts, scale))
     tell(95, 100, "naming")
+    features = back()
     names = iter(name_groups([*tops, *(leaf for parts in leaves for leaf in parts)], features, volume))
     top_names = [texts[next(names)] for _ in tops]
     named = [sorted(((texts[next(names)], leaf) for leaf in parts), key=_by_size) for parts in leaves]
@@ -140,6 +146,12 @@ def split_keywords(keywords: Sequence[str], *, granularity: float = 0.5) -> list
 
     parts = [sorted(place for i in part for place in places[i]) for part in split_by_facet(texts, scale)]
     return sorted(parts, key=lambda part: (-len(part), keywords[part[0]]))
+
+
+def _give_back_memory() -> None:
+    """glibc keeps a hundred megabytes of what numpy has freed, in pieces that Leiden's tables do not fit into."""
+    with suppress(OSError, AttributeError):  # another C library
+        CDLL(None).malloc_trim(0)
 
 
 def _by_size(named):

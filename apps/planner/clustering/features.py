@@ -6,6 +6,7 @@ from functools import cache
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 from scipy import sparse
@@ -27,6 +28,33 @@ class Features:
     meaning: np.ndarray
     wording: sparse.csr_matrix
     weight: float
+
+
+LARGE = 20_000
+
+
+def laid_aside(features: Features) -> Callable[[], Features]:
+    """Takes the features of a large set out of memory, for the time that Leiden needs it; what it returns brings them
+    back. They are not made anew, which takes minutes with a language model. Nobody else may hold `features`."""
+    if len(features.meaning) < LARGE:
+        return lambda: features
+    wording, weight, shape = features.wording, features.weight, features.wording.shape
+    arrays = [features.meaning, wording.data, wording.indices, wording.indptr]
+    file = TemporaryFile()  # noqa: SIM115  closed when they are back
+    try:
+        for array in arrays:
+            np.save(file, array)
+    except OSError:  # the disk is full: then they stay
+        file.close()
+        return lambda: features
+
+    def back() -> Features:
+        with file:
+            file.seek(0)
+            meaning, *parts = (np.load(file) for _ in range(4))
+            return Features(meaning, sparse.csr_matrix(tuple(parts), shape), weight)
+
+    return back
 
 
 def build_features(
@@ -68,7 +96,7 @@ def build_facets(texts: Sequence[str]) -> tuple[Features, float, bool]:
 
 
 def _static_meaning(texts, vocabulary, counts) -> np.ndarray:
-    vectors, tokens = word_vectors(vocabulary)
+    vectors, tokens = word_sums(vocabulary)
     meaning = counts @ vectors
     meaning /= np.maximum(counts @ tokens, 1)[:, None]
     return _centred(meaning, texts)
@@ -166,9 +194,11 @@ def _tfidf(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     )
 
 
-def word_vectors(vocabulary: Sequence[str]):
-    """(words x 256 sums of token vectors, tokens per word)."""
+def word_sums(vocabulary: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(words x 256 sums of token vectors, tokens per word). The same word has the same row, always."""
     table, tokenizer = _static_model()
+    if not vocabulary:
+        return np.zeros((0, table.shape[1]), np.float32), np.zeros(0, np.float32)
     encoded = [e.ids for e in tokenizer.encode_batch(list(vocabulary), add_special_tokens=False)]
     tokens = np.fromiter(map(len, encoded), np.int64, len(encoded))
     flat = np.fromiter(chain.from_iterable(encoded), np.int64, int(tokens.sum()))

@@ -32,12 +32,12 @@ class Phrases:
     def __init__(self, texts: Iterable[str]):
         import numpy as np
 
-        from .features import word_vectors
+        from .features import word_sums
 
         split = {text: _telling(normalise(text)) for text in set(texts)}
         vocabulary = sorted(set(chain.from_iterable(split.values())))
         number = {word: i for i, word in enumerate(vocabulary)}
-        self._vectors = word_vectors(vocabulary)[0] if vocabulary else np.zeros((0, 256), np.float32)
+        self._vectors = word_sums(vocabulary)[0]
         lengths = np.linalg.norm(self._vectors, axis=1, keepdims=True)
         self._units = self._vectors / np.maximum(lengths, 1e-9)
         self._named = np.array([any(map(str.isalpha, word)) for word in vocabulary], bool)

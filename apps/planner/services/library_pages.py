@@ -4,9 +4,9 @@ The count says how a page is found: from which end the order is walked, and whet
 rare that a walk would pass more rows than there are to find is collected by the index of its filters, and sorted.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -29,30 +29,31 @@ ORDERINGS = {
     "country": "country, volume DESC, id DESC",
     "-country": "country DESC, volume DESC, id DESC",
 }
-_ROW = """json_build_object('id', s.id, 'keyword', s.keyword, 'volume', s.volume, 'difficulty', nullif(s.band, ''),
-  'difficulty_score', s.difficulty, 'country', s.country, 'intent', s.intent,
-  'industry_sector', s.industry_sector_id, 'industry_sector_name', i.name,
-  'is_high_opportunity', s.is_high_opportunity, 'is_paid', s.credit_cost > 0, 'credit_cost', s.credit_cost,
-  'created_at', to_char(s.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-_ADDED = """,
-  'is_added', EXISTS (SELECT FROM planner_keyword k WHERE k.seed_keyword_id = s.id AND k.site_id = %(site_id)s)"""
+# row_to_json, as json_build_object looks the types of its values up for each row anew.
 _PAGE = """
-SELECT coalesce(string_agg({row})::text, ',' ORDER BY p.place {way}), ''), count(*)
-FROM unnest(ARRAY({ids})) WITH ORDINALITY AS p (id, place)
-JOIN planner_seedkeyword s ON s.id = p.id JOIN accounts_industrysector i ON i.id = s.industry_sector_id
+SELECT coalesce(string_agg(row_to_json(r)::text, ',' ORDER BY {order}), ''), count(*)
+FROM ({found}) AS s, LATERAL (
+  SELECT s.id, s.keyword, s.volume, nullif(s.band, '') AS difficulty, s.difficulty AS difficulty_score, s.country,
+    s.intent, s.industry_sector_id AS industry_sector, i.name AS industry_sector_name, s.is_high_opportunity,
+    s.credit_cost > 0 AS is_paid, s.credit_cost,
+    to_char(s.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at{added}
+  FROM accounts_industrysector i WHERE i.id = s.industry_sector_id
+) AS r
 """
-_WALKED = (
-    "SELECT id FROM planner_seedkeyword WHERE {where} ORDER BY {order} LIMIT %(limit)s OFFSET %(passed)s"
-)
+_ADDED = """,
+    EXISTS (SELECT FROM planner_keyword k WHERE k.seed_keyword_id = s.id AND k.site_id = %(site_id)s) AS is_added"""
+_BY_IDS = "SELECT * FROM planner_seedkeyword WHERE id = ANY(ARRAY({ids}))"
+_WALKED = "SELECT {columns} FROM planner_seedkeyword WHERE {where} ORDER BY {order} {part}"
 _WALKED_FOR_WORDS = """
 SELECT id FROM (
   SELECT id, key FROM planner_seedkeyword WHERE {where} ORDER BY {order} LIMIT %(farthest)s
-) AS s WHERE {words} LIMIT %(limit)s OFFSET %(passed)s"""
+) AS s WHERE {words} {part}"""
+# The OFFSET keeps the order out of it: else an index of the order would be walked after all.
 _COLLECTED = """
-WITH found AS MATERIALIZED (SELECT {columns} FROM planner_seedkeyword WHERE {where})
-SELECT id FROM found ORDER BY {order} LIMIT %(limit)s OFFSET %(passed)s"""
-# A row that is looked up in the table costs as much as so many that an index holds whole.
-LOOKED_UP = 8
+SELECT id FROM (SELECT {columns} FROM planner_seedkeyword WHERE {where} OFFSET 0) AS s ORDER BY {order} {part}"""
+# A row that is looked up in the table costs as much as so many that an index holds whole; and one that is found by
+# its words, looked up, held against them and sorted, as so many.
+LOOKED_UP, COLLECTED = 8, 16
 _KNOWN = """
 SELECT s.total, c.n FROM planner_librarystate s
 LEFT JOIN planner_librarycount c ON c.slot = %(slot)s AND c.filters = %(filters)s AND c.version = s.version
@@ -151,8 +152,24 @@ class LibraryQuery:
         return " AND ".join(where) or "true"
 
     @cached_property
+    def leads_by_volume(self) -> bool:
+        """Whether it asks for one thing only, and an index of the volume begins with that, or holds nothing else."""
+        one = (
+            len(self.sector_ids) == 1
+            or self.country
+            or len(self.difficulty) == 1
+            or self.is_high_opportunity
+            or self.is_paid
+        )
+        asked = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        return bool(one) and len(asked) == 1
+
+    @cached_property
     def of_words(self) -> str:
         return " AND ".join(f"key LIKE %(word{n})s" for n in range(len(self.words))) or "true"
+
+
+ALL = LibraryQuery()
 
 
 def library_count(query: LibraryQuery) -> tuple[int, int]:
@@ -161,7 +178,7 @@ def library_count(query: LibraryQuery) -> tuple[int, int]:
     if row is None or not row[0]:
         return 0, 0
     total, n = row
-    if query == LibraryQuery():
+    if query == ALL:
         return total, total
     if n is None:
         counted, table, where = (
@@ -186,6 +203,9 @@ def library_page(
 ) -> bytes:
     """The keywords of a page as a JSON array. `counts` as library_count tells; `site_id` asks which the site has."""
     n, total = counts
+    # Written into the statement, so that the plan is made once: of a LIMIT that it does not know PostgreSQL fears
+    # the worst, and plans again each time. That takes longer than finding 20 rows.
+    part = f"LIMIT {limit}" if offset == 0 and limit <= n else "LIMIT %(limit)s OFFSET %(passed)s"
     limit = min(limit, n - offset)
     if limit <= 0:
         return b"[]"
@@ -193,31 +213,66 @@ def library_page(
     behind = n - offset - limit
     backwards = behind < offset
     passed = behind if backwards else offset
-    order = _turned(order) if backwards else order
     by_key = order.startswith("key")
     # What each way costs, in rows of an index, if those of the query stand evenly between all others.
-    collecting = n * (LOOKED_UP if query.words or by_key else 1)
+    collecting = n * (COLLECTED if query.words else LOOKED_UP if by_key else 1)
     looked_up = LOOKED_UP if query.words and not by_key else 1
-    walking = (passed + limit) * total // n * looked_up
+    led = query.leads_by_volume and order.startswith("volume")
+    walking = passed + limit if led else (passed + limit) * total // n * looked_up
     values = {**query.values, "limit": limit, "passed": passed, "site_id": site_id}
-    row = _ROW if site_id is None else _ROW + _ADDED
-    where = query.of_keywords(order)
-    collected = _COLLECTED.format(
-        columns=", ".join(_columns(order)), where=f"{query.of_keywords()} AND {query.of_words}", order=order
-    )
     if walking >= collecting:
-        ways = [collected]
+        ways = [_collected]
     elif query.words:
         # Words may stand together at the other end of the order: after a while they are collected after all.
-        values["farthest"] = max(n, 4 * walking // looked_up)
-        ways = [_WALKED_FOR_WORDS.format(where=where, order=order, words=query.of_words), collected]
+        values["farthest"] = max(collecting // 3, 4 * walking) // looked_up
+        ways = [_walked_for_words, _collected]
+    elif passed <= limit and walking <= 4 * limit:
+        ways = [_walked_in_the_table]
     else:
-        ways = [_WALKED.format(where=where, order=order)]
-    for ids in ways:
-        rows, found = _first(_PAGE.format(row=row, ids=ids, way="DESC" if backwards else "ASC"), values)
+        ways = [_walked]
+    for way in ways:
+        rows, found = _first(_page(way, query, order, backwards, part, site_id is not None), values)
         if found == limit:
             break
     return b"[" + rows.encode() + b"]"
+
+
+@lru_cache(maxsize=4096)
+def _page(
+    way: Callable[[LibraryQuery, str, str], str],
+    query: LibraryQuery,
+    order: str,
+    backwards: bool,
+    part: str,
+    with_added: bool,
+) -> str:
+    found = way(query, _turned(order) if backwards else order, part)
+    place = ", ".join(f"s.{term}" for term in order.split(", "))
+    return _PAGE.format(found=found, order=place, added=_ADDED if with_added else "")
+
+
+def _walked(query: LibraryQuery, order: str, part: str) -> str:
+    """The ids out of the index alone, then the rows: what is passed is not looked up in the table."""
+    return _BY_IDS.format(
+        ids=_WALKED.format(columns="id", where=query.of_keywords(order), order=order, part=part)
+    )
+
+
+def _walked_in_the_table(query: LibraryQuery, order: str, part: str) -> str:
+    """The rows at once, where hardly any is passed."""
+    return _WALKED.format(columns="*", where=query.of_keywords(order), order=order, part=part)
+
+
+def _walked_for_words(query: LibraryQuery, order: str, part: str) -> str:
+    where = query.of_keywords(order)
+    return _BY_IDS.format(
+        ids=_WALKED_FOR_WORDS.format(where=where, order=order, words=query.of_words, part=part)
+    )
+
+
+def _collected(query: LibraryQuery, order: str, part: str) -> str:
+    where, columns = f"{query.of_keywords()} AND {query.of_words}", ", ".join(_columns(order))
+    return _BY_IDS.format(ids=_COLLECTED.format(columns=columns, where=where, order=order, part=part))
 
 
 def _columns(order: str) -> list[str]:

@@ -49,7 +49,7 @@ def names_of(
 
     size = min(batch_size, MAX_BATCH)
     batches = [groups[start : start + size] for start in range(0, len(groups), size)]
-    workers = concurrency(kind="text", account_id=account_id, site_id=site_id)
+    workers = concurrency(kind="text", account_id=account_id, site_ids=[site_id])
     with ThreadPoolExecutor(min(workers, len(batches))) as pool:
         answers = [
             (batch, answer) for batch, answer in zip(batches, pool.map(ask, batches), strict=True) if answer

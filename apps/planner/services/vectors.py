@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from apps.planner.clustering.text import FUNCTION_WORDS
@@ -21,12 +20,7 @@ def word_vectors(words: Sequence[str]) -> np.ndarray:
     """
     import numpy as np
 
-    from apps.planner.clustering.features import _static_model
+    from apps.planner.clustering.features import word_sums
 
-    table, tokenizer = _static_model()
-    encoded = [e.ids for e in tokenizer.encode_batch(list(words), add_special_tokens=False)]
-    sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    flat = np.fromiter(chain.from_iterable(encoded), np.int64, int(sizes.sum()))
-    found = np.zeros((len(words), table.shape[1]), np.float32)
-    np.add.at(found, np.repeat(np.arange(len(words)), sizes), table[flat].astype(np.float32))
-    return found / np.maximum(sizes, 1)[:, None]
+    sums, tokens = word_sums(words)
+    return sums / np.maximum(tokens, 1)[:, None]

@@ -149,8 +149,6 @@ def content_delete(*, account_id: int, content_id: int) -> None:
 
 def _topic_left(content: Content) -> None:
     """The topic of what is deleted is free, but where its post stays out at WordPress: then it is that one's."""
-    if content.origin == Content.Origin.WORDPRESS:
-        return
     topics_release(account_id=content.account_id, source=ClaimedTopic.Source.CONTENT, source_ids=[content.pk])
     # By the relation alone: what is known of posts belongs to an app above this one.
     post_id = content.synced_posts.values_list("external_id", flat=True).first()

@@ -86,12 +86,10 @@ def taxonomy_ensure(
         row = known or at_place
         if row is None:
             _parent_checked(place, parent_id, depth=1)
-            meant = names_meant(site_id=site_id, taxonomy=taxonomy, keys={key})
-            row = Taxonomy.objects.create(
-                **place, name=name, key=key, parent_id=parent_id, external_id=external_id,
+            row = _made(
+                place, name=name, key=key, parent_id=parent_id, external_id=external_id,
                 slug=wanted["slug"] or slug_of(name), description=description or "", count=count,
             )  # fmt: skip
-            names_respell(site_id=site_id, taxonomy=taxonomy, keys={key}, meant=meant)
         elif changes := as_wanted(row):
             _change(row, changes)
         return row
@@ -111,13 +109,10 @@ def taxonomy_create(*, account_id: int, fields: dict) -> Taxonomy:
         _parent_checked(place, parent_id, depth=1)
         if other := Taxonomy.objects.filter(**place, parent_id=parent_id, key=key).first():
             raise _taken(other)
-        meant = names_meant(site_id=site_id, taxonomy=place["taxonomy"], keys={key})
-        row = Taxonomy.objects.create(
-            **place, name=name, key=key, parent_id=parent_id, slug=fields.get("slug") or slug_of(name),
+        return _made(
+            place, name=name, key=key, parent_id=parent_id, slug=fields.get("slug") or slug_of(name),
             description=fields.get("description", ""),
         )  # fmt: skip
-        names_respell(site_id=site_id, taxonomy=row.taxonomy, keys={key}, meant=meant)
-    return row
 
 
 def taxonomy_update(*, account_id: int, taxonomy_id: int, changes: dict) -> Taxonomy:
@@ -174,6 +169,15 @@ def taxonomy_delete(*, account_id: int, taxonomy_id: int) -> None:
         names_respell(site_id=row.site_id, taxonomy=row.taxonomy, keys=keys, meant=meant)
 
 
+def _made(place: dict, *, key: str, **fields) -> Taxonomy:
+    """A new term; articles that meant another one of this name go on to mean that."""
+    names = {"site_id": place["site_id"], "taxonomy": place["taxonomy"], "keys": {key}}
+    meant = names_meant(**names) if Taxonomy.objects.filter(**place, key=key).exists() else {}
+    row = Taxonomy.objects.create(**place, key=key, **fields)
+    names_respell(**names, meant=meant)
+    return row
+
+
 def _named(name: str) -> tuple[str, str]:
     name = name_clean(name)
     key = name_key(name)
@@ -185,8 +189,8 @@ def _named(name: str) -> tuple[str, str]:
 
 
 def _taken(other: Taxonomy) -> AppError:
-    where = " under this parent" if other.parent_id else ""
-    return Invalid("name", f"The site has “{other.name}” in {other.taxonomy}{where} already (id {other.pk}).")
+    where = f"{other.taxonomy}{' under this parent' if other.parent_id else ''}"
+    return Invalid("name", f"The site has “{other.name}” in {where} already (id {other.pk}).")
 
 
 @contextmanager

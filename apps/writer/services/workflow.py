@@ -21,16 +21,13 @@ def content_locked(*, account_id: int, content_id: int) -> Content:
 
 def content_claim(content: Content) -> None:
     """Says which topic the article has taken, in the caller's transaction; a post of the site as long as it is out."""
-    source, source_id = ClaimedTopic.Source.CONTENT, content.pk
-    if content.origin == Content.Origin.WORDPRESS:
-        if content.status != Content.Status.PUBLISHED or not content.external_id.isdecimal():
-            return
-        source, source_id = ClaimedTopic.Source.POST, int(content.external_id)
+    if content.origin == Content.Origin.WORDPRESS and content.status != Content.Status.PUBLISHED:
+        return
     topic_claim(
         account_id=content.account_id,
         site_id=content.site_id,
-        source=source,
-        source_id=source_id,
+        source=ClaimedTopic.Source.CONTENT,
+        source_id=content.pk,
         phrase=content.primary_keyword,
         title=content.title,
         url=content.external_url,

@@ -55,20 +55,20 @@ def arrivals_take(integration: SiteIntegration, remotes: Collection[Remote], nam
         )
         for content in contents
     )  # fmt: skip
-    topics_claim(topic_of(row, content) for row, content in zip(rows, contents, strict=True))
+    topics_claim(map(topic_of, contents))
     return len(rows)
 
 
-def topic_of(synced: SyncedPost, content: Content) -> Topic:
+def topic_of(content: Content) -> Topic:
     """What a post of the site is about: nothing else is to be written about the same."""
     return Topic(
-        account_id=synced.account_id,
-        site_id=synced.site_id,
-        source="post",
-        source_id=synced.external_id,
+        account_id=content.account_id,
+        site_id=content.site_id,
+        source="content",
+        source_id=content.pk,
         phrase=content.primary_keyword,
         title=content.title,
-        url=synced.url,
+        url=content.external_url,
     )
 
 

@@ -77,7 +77,7 @@ def page_take(
         content = contents.get(row.content_id)
         if content is None:  # deleted here, and left alone
             if remotes[pk].status != LIVE:
-                _topic_free(row)
+                _topics_free(row, "post", [row.external_id])
             continue
         try:
             with transaction.atomic():
@@ -112,7 +112,7 @@ def posts_gone(
     present = {row["id"] for row in there}
     gone = [pk for pk in ids if pk not in present and _is_gone(site, kind, pk)]
     counts.add("hidden", len(ids) - len(present) - len(gone))
-    told = Told()
+    told, deleted = Told(), []
     with transaction.atomic():
         rows = SyncedPost.objects.filter(integration=integration, external_id__in=gone)
         locked = Content.objects.select_for_update().filter(pk__in=rows.values("content_id"))
@@ -122,11 +122,12 @@ def posts_gone(
             was_out = content is not None and content.status == Content.Status.PUBLISHED
             what = gone_take(row, content)
             counts.add("gone" if what != "skipped" else what)
+            if what == "deleted" and content is not None:
+                deleted.append(row.content_id)
             if what == "moved" and was_out:
                 told.moved.append((content, WORDS["deleted"]))
-        topics_release(
-            account_id=integration.account_id, site_id=integration.site_id, source="post", source_ids=gone
-        )
+        _topics_free(integration, "post", gone)
+        _topics_free(integration, "content", deleted)
         told_send(integration, told, key=key)
     return sorted(present)
 
@@ -172,12 +173,10 @@ def _topic(row: SyncedPost, content: Content, what: str) -> None:
     if what in ("skipped", "unchanged"):
         return
     if content.origin == Content.Origin.WORDPRESS and content.status != Content.Status.PUBLISHED:
-        _topic_free(row)
+        _topics_free(row, "content", [content.pk])
     else:
         content_claim(content)
 
 
-def _topic_free(row: SyncedPost) -> None:
-    topics_release(
-        account_id=row.account_id, site_id=row.site_id, source="post", source_ids=[row.external_id]
-    )
+def _topics_free(row: SyncedPost | SiteIntegration, source: str, ids: Collection[int]) -> None:
+    topics_release(account_id=row.account_id, site_id=row.site_id, source=source, source_ids=ids)
