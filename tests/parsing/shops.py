@@ -116,7 +116,7 @@ class Held(LinkedData):
 
 
 class Wilful(LinkedData):
-    """No robots.txt, but a sitemap; pages with addresses that are none; one that leads to another shop."""
+    """No robots.txt, but a sitemap; pages with addresses and characters that are none; one leads to another shop."""
 
     def __init__(self, count: int = 6, away: str = ""):
         super().__init__(count)
@@ -134,7 +134,10 @@ class Wilful(LinkedData):
         if path.startswith("/product/"):
             kind, body = super().page(path, query)
             bad = '<link rel="canonical" href="http://[broken">'
-            return kind, body.replace("/img/", "http://[broken/img/").replace("</head>", f"{bad}</head>")
+            body = body.replace("Made by hand", r"Half a pair: \ud83d").replace(
+                "/img/", "http://[broken/img/"
+            )
+            return kind, body.replace("</head>", f"{bad}</head>")
         return super().page(path, query)
 
 

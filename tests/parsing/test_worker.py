@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 from django.db import connection
+from django.utils import timezone
 
 from apps.parsing.models import Product, Source, SourceRun
 from apps.parsing.services import runs
@@ -112,6 +115,20 @@ def test_sigterm_hands_the_crawl_back(worker, api, tasks):
         assert state(source) == "queued"
         assert [m["source_id"] for m in tasks.take()] == [source.pk]
         assert SourceRun.objects.get().attempts == 0
+
+
+def test_a_crawl_that_is_another_workers_by_now_is_stopped(worker, api, tasks):
+    """As when the API was away for longer than a lease."""
+    with served(LinkedData(5000)) as shop, worker(shop) as process:
+        shop.pause = 0.05
+        source = Source.objects.create(url=f"{shop.url}/", site_key="shop")
+        api.post(f"/internal/sources/{source.pk}/force-run")
+        wait_for(lambda: state(source) == "running" and len(shop.seen) > 5)
+        SourceRun.objects.update(worker="other:1", lease_until=timezone.now() + timedelta(minutes=5))
+        wait_for(lambda: "not ours any more" in Path(process.log).read_text())
+        wait_for(lambda: [w["concurrent_tasks"] for w in api.get("/internal/workers").json()] == [0])
+        assert psutil.Process(process.pid).children() == []
+    assert SourceRun.objects.get().worker == "other:1" and state(source) == "running"
 
 
 def test_limits_of_time_and_memory(worker, api, tasks):
