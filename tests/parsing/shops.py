@@ -2,6 +2,7 @@
 
 import gzip
 import html
+import itertools
 import json
 import threading
 import time
@@ -99,6 +100,19 @@ class LinkedData(Shop):
     def _index(self, paths):
         locs = "".join(f"<sitemap><loc>{self.url}{p}</loc></sitemap>" for p in paths)
         return f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{locs}</sitemapindex>'
+
+
+class Held(LinkedData):
+    """Stops answering in the middle, after `most` product pages, until it is `released`: time for a kill."""
+
+    def __init__(self, count: int, most: int):
+        super().__init__(count)
+        self.most, self.products, self.released = most, itertools.count(), threading.Event()
+
+    def page(self, path, query):
+        if path.startswith("/product/") and next(self.products) >= self.most:
+            self.released.wait(300)
+        return super().page(path, query)
 
 
 class Wilful(LinkedData):

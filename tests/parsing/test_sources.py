@@ -33,6 +33,8 @@ def test_upsert_normalises_and_finds_again(api):
     )
     assert again.status_code == 200
     assert again.json()["id"] == made.json()["id"] and again.json()["priority"] == 80
+    later = {"url": "https://later.example/", "site_key": "shop", "next_sync_at": "2100-01-01T00:00:00Z"}
+    assert api.post("/internal/sources", later).json()["next_sync_at"] == later["next_sync_at"]
     assert api.get("/api/v1/internal/sources").json()[0]["id"] == made.json()["id"]
 
 
