@@ -135,6 +135,7 @@ def _site_id(run: JobRun) -> int | None:
 
 def _tell_published(run: JobRun, published: list[dict]) -> None:
     address = published[0]["external_url"] if len(published) == 1 else ""
+    ids = [p["content_id"] for p in published]
     notify(
         account_id=run.account_id,
         site_id=_site_id(run),
@@ -144,7 +145,8 @@ def _tell_published(run: JobRun, published: list[dict]) -> None:
         message=f"An article is out at {address}" if address else f"{len(published)} articles are out.",
         action_label="View",
         action_url=address if 0 < len(address) <= 300 else "/writer/content",
-        metadata={"content_ids": [p["content_id"] for p in published][:100], "count": len(published)},
+        metadata={"content_ids": ids[:100], "count": len(ids)},
+        event_data={"content_ids": ids},  # who keeps a list of what is out needs all of it
         key=f"published:{run.job.pk}",
     )
 
@@ -161,5 +163,6 @@ def _tell_failed(run: JobRun, content_ids: list[int], error: str) -> None:
         action_label="View content",
         action_url="/writer/content",
         metadata={"content_ids": content_ids[:100], "count": count},
+        event_data={"content_ids": content_ids},
         key=f"publish_failed:{run.job.pk}",
     )

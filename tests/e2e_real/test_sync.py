@@ -27,6 +27,7 @@ from apps.publisher.services.wordpress.errors import EditedOnBothSides
 from apps.writer.models import Content, ContentVersion, Image
 from apps.writer.services.content import content_update
 from scripts.e2e import wordpress as real
+from tests.conftest import client_of
 from tests.e2e_real.test_publish import connect
 from tests.factories.publisher import ApprovedContentFactory, GeneratedImageFactory
 
@@ -208,6 +209,7 @@ def test_no_edit_of_people_is_lost(alice, integration, rest, capsys):
     for start in range(0, EDITS, 50):
         articles = [_Article(alice, rest, chance, figures, n) for n in range(start, min(EDITS, start + 50))]
         for _ in range(chance.randint(3, 5)):
+            alice.client = client_of(alice.user)  # a token lives a quarter of an hour, and this takes longer
             for article in articles:
                 for _ in range(chance.randint(1, 3)):
                     chance.choice((article.write_here, article.write_there, article.publish))()
@@ -274,7 +276,9 @@ class _Article:
         if synced is None:
             return
         path = f"/api/v1/integration/conflicts/{synced.pk}/"
-        data = self.alice.client.get(path).json()["data"]
+        shown = self.alice.client.get(path)
+        assert shown.status_code == 200, shown.content
+        data = shown.json()["data"]
         choice = self.chance.choice(("ours", "theirs", "merged"))
         texts = {}
         if choice == "merged":

@@ -148,6 +148,10 @@ def test_a_worker_that_was_started_anew_keeps_nothing_of_its_forerunner(api, sou
     assert beat() == 1 and beat(run_ids=[run_id]) == 1 and beat(run_ids=[]) == 0
     SourceRun.objects.update(started_at=timezone.now() - timedelta(hours=7))
     assert beat() == 0 and beat(run_ids=[run_id, run_id + 1]) == 1
+    answer = api.post(
+        "/internal/workers/heartbeat", {"hostname": "b", "pid": 1, "run_ids": [run_id, run_id + 1]}
+    )
+    assert answer.json() == {"status": "ok", "runs_renewed": 0, "runs_lost": [run_id, run_id + 1]}
     for bad in (["x"], [0], [2**70], 5, {"a": 1}):
         answer = api.post("/internal/workers/heartbeat", {"hostname": "a", "pid": 1, "run_ids": bad})
         assert answer.status_code == 422

@@ -3,17 +3,19 @@ import json
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.core import jobs
 from apps.core.errors import Conflict, Invalid, NotFound
+from apps.core.jobs import JobRun, job_start
 from apps.core.models import Job
 from apps.integration.models import SiteIntegration
-from apps.notifications.models import Notification
+from apps.notifications.models import Notification, WebhookDelivery, WebhookEndpoint
 from apps.publisher.models import HostedPage, PublishingRecord
 from apps.publisher.services.publishing import content_publish
+from apps.publisher.tasks import _tell_failed, _tell_published
 from apps.writer.models import Content
 from tests.factories.publisher import ApprovedContentFactory, GeneratedImageFactory, png
 
@@ -501,6 +503,21 @@ def test_a_job_of_which_everything_failed_has_failed(alice, content, run_jobs):
     assert (part["state"], part["published"], part["failed"], part["error"]) == ("succeeded", 1, 1, "")
     told = Notification.objects.filter(notification_type="content_publish_failed").order_by("pk")
     assert [n.metadata["content_ids"] for n in told] == [ids, ids[:1]]
+
+
+def test_endpoints_hear_of_every_article_of_a_large_job(alice):
+    WebhookEndpoint.objects.create(
+        account=alice.account, url="https://hook.example.com/", secret="whsec_eA=="
+    )
+    job = job_start(kind="content.publish", account_id=alice.account.pk, payload={"content_ids": []})
+    ids = list(range(1, 251))
+    with transaction.atomic():
+        _tell_published(JobRun(job, job.lease_token), [{"content_id": i, "external_url": ""} for i in ids])
+        _tell_failed(JobRun(job, job.lease_token), ids, "It is away.")
+    for event in ("content.published", "content.publish_failed"):
+        data = json.loads(WebhookDelivery.objects.get(event=event).body)["data"]
+        assert (data["content_ids"], data["count"]) == (ids, 250)
+    assert {len(n.metadata["content_ids"]) for n in Notification.objects.all()} == {100}
 
 
 @pytest.mark.parametrize("value", ["1.5", "-1", "0", "x", "9" * 30])

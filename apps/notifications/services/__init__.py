@@ -19,10 +19,12 @@ def notify(
     metadata: dict | None = None,
     key: str | None = None,
     event: str = "",
+    event_data: dict | None = None,
 ) -> None:
     """Tells the account, or one user of it alone. The same `key` twice in an account is one notification.
 
-    Endpoints of the account are told too: `event`, or the event of its type where there is one.
+    Endpoints of the account are told too: `event`, or the event of its type where there is one, with `event_data`
+    beside the metadata.
     `site_id`: what it is about, so that only those are told who see it; default: metadata's `site_id`.
 
     Part of the caller's transaction: what is rolled back was never told. Long texts are cut. Raises
@@ -48,7 +50,7 @@ def notify(
         key=key,
     )
     Notification.objects.bulk_create([notification], ignore_conflicts=key is not None)
-    notification_send(notification, event)
+    notification_send(notification, event, event_data)
 
 
 def _site_there(account_id: int, site_id: int | None) -> int | None:

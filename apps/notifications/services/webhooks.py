@@ -53,7 +53,7 @@ def event_send(
         _write(wanted, event, event_id, {**data, "site_id": site_id}, site_id)
 
 
-def notification_send(notification: Notification, event: str = "") -> None:
+def notification_send(notification: Notification, event: str = "", more: dict | None = None) -> None:
     """The event of what the account is told, if there is one; what only one user is told has none."""
     event = event or OF_NOTIFICATION.get(notification.notification_type, "")
     if not event or notification.user_id is not None:
@@ -65,6 +65,7 @@ def notification_send(notification: Notification, event: str = "") -> None:
         key=notification.key,
         data={
             **notification.metadata,
+            **(more or {}),
             "title": notification.title,
             "message": notification.message,
             "url": notification.action_url,
