@@ -16,7 +16,7 @@ help:
 	@echo "make soak-sync  the first sync of a large WordPress, killed half way (POSTS=5000)"
 	@echo "make soak-edits edits in WordPress and here at random, of which none is lost (EDITS=500)"
 	@echo "make soak-ledger random operations on credits by 8 threads (OPERATIONS=10000)"
-	@echo "make soak-crawl  two workers, of which one is killed, crawl a shop (PRODUCTS=2000)"
+	@echo "make soak-crawl a shop crawled, scored and mapped over RabbitMQ, a worker killed (PRODUCTS=2000)"
 	@echo "make soak-publish publishes through a proxy that breaks answers, while workers are killed (ARTICLES=1000)"
 	@echo "make plugin     packs the WordPress plugin into dist/"
 	@echo "make bench-NAME a benchmark of bench/"
@@ -57,8 +57,9 @@ soak-edits:
 soak-ledger: setup
 	@OPERATIONS=$(or $(OPERATIONS),10000) $(BIN)/pytest tests/billing/test_ledger_property.py $(ARGS)
 
-soak-crawl: setup
-	@PRODUCTS=$(or $(PRODUCTS),2000) $(BIN)/pytest tests/parsing/test_worker.py $(ARGS)
+soak-crawl:
+	@$(PYTHON) scripts/setup.py e2e.txt
+	@PRODUCTS=$(or $(PRODUCTS),2000) $(BIN)/pytest tests/e2e_real/test_crawl.py $(ARGS)
 
 soak-publish:
 	@$(PYTHON) scripts/setup.py e2e.txt

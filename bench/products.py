@@ -58,7 +58,7 @@ def fill() -> float:
     from django.db import connection
 
     from apps.intelligence.axes import AXIS_NAMES
-    from apps.intelligence.services.search import SWEEP_BATCH, search_follow
+    from apps.intelligence.services.following import SWEEP_BATCH, search_follow
 
     vector = ", ".join(
         f"'{axis}', (hashint8(id + {n}) & 2147483647) %% 1000 / 1000.0" for n, axis in enumerate(AXIS_NAMES)

@@ -4,8 +4,8 @@ from celery import shared_task
 
 from apps.core.queues import Queue
 from apps.intelligence.services.categories import SUGGESTED_AT_ONCE, mappings_suggest
+from apps.intelligence.services.following import SWEEP_BATCH, search_follow
 from apps.intelligence.services.scorer import products_score
-from apps.intelligence.services.search import SWEEP_BATCH, search_follow
 
 SHIFT_SECONDS = 240
 

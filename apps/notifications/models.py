@@ -132,7 +132,7 @@ class TelegramMessage(models.Model):
 
     def mark_sent(self) -> None:
         self.state, self.sent_at, self.error = self.State.SENT, timezone.now(), ""
-        self.save(update_fields=["state", "sent_at", "error"])
+        self._note("state", "sent_at", "error")
 
     def put_off(self, error: str, *, retry_after: float | None, permanent: bool) -> None:
         """For later, or for good when it can not arrive or was tried MAX_ATTEMPTS times.
@@ -147,7 +147,11 @@ class TelegramMessage(models.Model):
         else:
             delay = retry_after if retry_after is not None else min(3600, 2**self.attempts * 5)
             self.run_after = timezone.now() + timedelta(seconds=delay)
-        self.save(update_fields=["state", "run_after", "error", "attempts"])
+        self._note("state", "run_after", "error", "attempts")
+
+    def _note(self, *fields: str) -> None:
+        """Its subscriber may be gone by now, and it with him."""
+        type(self).objects.filter(pk=self.pk).update(**{name: getattr(self, name) for name in fields})
 
 
 Type = Notification.Type

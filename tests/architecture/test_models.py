@@ -34,6 +34,7 @@ SHARED = {
     "intelligence.ScoringLease": "who scores which product",
     "intelligence.ProductSearch": "products, as the search sees them",
     "intelligence.SearchState": "how far that is",
+    "intelligence.SearchWord": "the words of it",
     "intelligence.InternalCategory": "the platform's tree",
     "intelligence.CategoryMapping": "what shops' names mean in it",
     "intelligence.AIModel": "staff's list of models",

@@ -79,6 +79,16 @@ class Product:
             worker.terminate()
             worker.wait(timeout=60)
 
+    @contextlib.contextmanager
+    def second_crawler(self) -> Iterator[subprocess.Popen]:
+        """One more crawling worker beside the one of the process manager."""
+        crawler = self._popen("manage.py", "parsing_worker", "--api-url", self.url)
+        try:
+            yield crawler
+        finally:
+            crawler.terminate()
+            crawler.wait(timeout=60)
+
     def manage(self, *arguments: str, code: str = "") -> str:
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from apps.intelligence.axes import AXIS_NAMES
 from apps.intelligence.models import ProductSearch, SearchState
+from apps.intelligence.services.following import search_follow
 from apps.intelligence.services.scoring import scores_submit
-from apps.intelligence.services.search import search_follow
 from apps.intelligence.tasks import follow_products
 from apps.parsing.models import Product
 from tests.billing.threads import at_once
@@ -53,7 +53,7 @@ def shop(db) -> dict[str, Product]:
 
 def test_what_was_just_ingested_is_found_with_all_that_is_known(machine, shop, django_assert_max_num_queries):
     titles(machine)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         found = machine.get(f"{AT}?search=teapot").json()
     assert len(found) == 1
     assert found[0] == found[0] | {

@@ -120,6 +120,20 @@ def test_a_limit_is_waited_for(api):
     assert states() == {1: "sent", 2: "sent"}
 
 
+def test_who_is_deleted_while_being_told_stops_nobody(api, monkeypatch):
+    gone, _ = subscriber(1), subscriber(2)
+    telegram_notify(notice="source_broken", values=VALUES)
+    send = TelegramClient.send_message
+
+    def deleted_meanwhile(self, chat_id, text):
+        TelegramSubscriber.objects.filter(pk=gone.pk).delete()
+        return send(self, chat_id, text)
+
+    monkeypatch.setattr(TelegramClient, "send_message", deleted_meanwhile)
+    send_telegram()
+    assert states() == {2: "sent"}
+
+
 def test_a_group_that_became_a_supergroup_is_followed(api):
     moved, taken, there = subscriber(-1), subscriber(-2), subscriber(-1002)
     for chat, to in ((-1, -1001), (-2, -1002)):

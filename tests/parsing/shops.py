@@ -2,6 +2,7 @@
 
 import gzip
 import html
+import itertools
 import json
 import threading
 import time
@@ -101,8 +102,21 @@ class LinkedData(Shop):
         return f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{locs}</sitemapindex>'
 
 
+class Held(LinkedData):
+    """Stops answering in the middle, after `most` product pages, until it is `released`: time for a kill."""
+
+    def __init__(self, count: int, most: int):
+        super().__init__(count)
+        self.most, self.products, self.released = most, itertools.count(), threading.Event()
+
+    def page(self, path, query):
+        if path.startswith("/product/") and next(self.products) >= self.most:
+            self.released.wait(300)
+        return super().page(path, query)
+
+
 class Wilful(LinkedData):
-    """No robots.txt, but a sitemap; pages with addresses that are none; one that leads to another shop."""
+    """No robots.txt, but a sitemap; pages with addresses and characters that are none; one leads to another shop."""
 
     def __init__(self, count: int = 6, away: str = ""):
         super().__init__(count)
@@ -120,7 +134,10 @@ class Wilful(LinkedData):
         if path.startswith("/product/"):
             kind, body = super().page(path, query)
             bad = '<link rel="canonical" href="http://[broken">'
-            return kind, body.replace("/img/", "http://[broken/img/").replace("</head>", f"{bad}</head>")
+            body = body.replace("Made by hand", r"Half a pair: \ud83d").replace(
+                "/img/", "http://[broken/img/"
+            )
+            return kind, body.replace("</head>", f"{bad}</head>")
         return super().page(path, query)
 
 

@@ -90,6 +90,9 @@ def test_a_shop_without_robots_txt_and_one_that_leads_away(crawl):
         done = crawl(shop, also=(other.place,))
         assert done.told["new"] == 6, done.log
         assert not Product.objects.filter(product_url__startswith=other.url).exists()
+        assert set(Product.objects.values_list("description", "image_url")) == {
+            (f"Half a pair: \ufffd.\nNumber {n}.", "") for n in range(6)
+        }
         assert {p for p in other.seen if p != "/robots.txt"} == {"/product/1"}
         shop.seen.clear(), other.seen.clear()
         few = crawl(shop, config={"max_pages": 6})

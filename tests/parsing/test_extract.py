@@ -1,9 +1,12 @@
 """What is read out of a page, without a crawl."""
 
 import json
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
+from apps.parsing.crawler.api import encoded
 from apps.parsing.crawler.extract import products
 
 
@@ -28,3 +31,11 @@ def test_prices(offers, price):
         page({"@type": "Product", "name": "Mug", "offers": offers}), "https://shop.example.com/p/1"
     )
     assert found["price"] == price
+
+
+def test_whatever_a_spider_finds_is_sent():
+    found = {"price": Decimal("1.50"), "seen": date(2026, 1, 2), 5: "five", "half": "\ud83d", "big": 2**70}
+    assert json.loads(encoded({"items": [{"price": Decimal("1.50")}]})) == {"items": [{"price": "1.50"}]}
+    assert json.loads(encoded(found)) == {
+        "price": "1.50", "seen": "2026-01-02", "5": "five", "half": "\ud83d", "big": 2**70,
+    }  # fmt: skip

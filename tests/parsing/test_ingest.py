@@ -70,6 +70,24 @@ def test_the_same_again_writes_nothing_and_scores_stay(api, source):
     assert source.items_total == 20
 
 
+def test_new_known_and_changed_in_one_batch(api, source):
+    ingest(api, source, [item(n, category="Mugs", description=f"Line\n{n}\t\\N") for n in range(4)])
+    batch = [item(n, category="Mugs", description=f"Line\n{n}\t\\N") for n in range(3)]
+    batch += [item(3, category="Cups"), item(4, category="Mugs"), item(5), item(5, title="The later one")]
+    answer = ingest(api, source, batch).json()
+    assert (answer["items_ingested"], answer["items_new"], answer["items_updated"]) == (6, 2, 1)
+    found = Product.objects.order_by("product_url").values_list("title", "category__name", "text_version")
+    assert list(found) == [
+        *((f"Mug {n}", "Mugs", 1) for n in range(3)),
+        ("Mug 3", "Cups", 2),
+        ("Mug 4", "Mugs", 1),
+        ("The later one", None, 1),
+    ]
+    assert Product.objects.get(product_url__endswith="/0").description == "Line\n0\t\\N"
+    source.refresh_from_db()
+    assert source.items_total == 6
+
+
 def test_bad_items_are_told_and_not_fatal(api, source):
     answer = ingest(
         api,

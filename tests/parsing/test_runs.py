@@ -91,6 +91,8 @@ def test_a_crawl_belongs_to_one_worker(api, source, tasks):
     assert report(api, source, "running", run_id=run_id, worker="a:1").status_code == 200
     assert report(api, source, "running", run_id=run_id, worker="b:2").status_code == 409
     assert report(api, source, "waiting", run_id=run_id, worker="b:2").status_code == 409
+    for status in ("waiting", "queued", "error"):  # nor of whatever is open
+        assert report(api, source, status, worker="b:2").status_code == 409
     assert report(api, source, "waiting", run_id=run_id, worker="a:1").json()["source_status"] == "waiting"
     assert report(api, source, "running", run_id=run_id, worker="b:2").status_code == 409
     assert report(api, source, "nonsense").status_code == 422
@@ -148,6 +150,10 @@ def test_a_worker_that_was_started_anew_keeps_nothing_of_its_forerunner(api, sou
     assert beat() == 1 and beat(run_ids=[run_id]) == 1 and beat(run_ids=[]) == 0
     SourceRun.objects.update(started_at=timezone.now() - timedelta(hours=7))
     assert beat() == 0 and beat(run_ids=[run_id, run_id + 1]) == 1
+    answer = api.post(
+        "/internal/workers/heartbeat", {"hostname": "b", "pid": 1, "run_ids": [run_id, run_id + 1]}
+    )
+    assert answer.json() == {"status": "ok", "runs_renewed": 0, "runs_lost": [run_id, run_id + 1]}
     for bad in (["x"], [0], [2**70], 5, {"a": 1}):
         answer = api.post("/internal/workers/heartbeat", {"hostname": "a", "pid": 1, "run_ids": bad})
         assert answer.status_code == 422
@@ -211,3 +217,19 @@ def test_batches_without_a_run_open_one_that_ends_by_itself(api, source, tasks):
     assert run.status == "completed" and tasks.take() == []
     source.refresh_from_db()
     assert source.status == "waiting" and source.last_run_new == 2
+
+
+def test_a_batch_whose_run_ends_as_it_joins_it_opens_another(api, source, tasks, monkeypatch):
+    queryset = type(SourceRun.objects.all())
+    make, made = queryset.bulk_create, []
+
+    def overtaken(self, rows, **kwargs):
+        if not made:
+            made.append(SourceRun.objects.create(source=source, status="running"))
+        done = make(self, rows, **kwargs)
+        SourceRun.objects.filter(pk=made[0].pk).update(status="completed")
+        return done
+
+    monkeypatch.setattr(queryset, "bulk_create", overtaken)
+    assert ingest(api, source, [item(1)]).json()["items_new"] == 1
+    assert sorted(SourceRun.objects.values_list("status", "items_new")) == [("completed", 0), ("running", 1)]

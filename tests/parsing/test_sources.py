@@ -33,6 +33,8 @@ def test_upsert_normalises_and_finds_again(api):
     )
     assert again.status_code == 200
     assert again.json()["id"] == made.json()["id"] and again.json()["priority"] == 80
+    later = {"url": "https://later.example/", "site_key": "shop", "next_sync_at": "2100-01-01T00:00:00Z"}
+    assert api.post("/internal/sources", later).json()["next_sync_at"] == later["next_sync_at"]
     assert api.get("/api/v1/internal/sources").json()[0]["id"] == made.json()["id"]
 
 
@@ -238,6 +240,12 @@ def test_logs_are_bounded(api, source):
         assert api.post(path, {"logs": f"{n}" * 40_000}).status_code == 200
     logs = api.get(f"/internal/sources/{source.pk}").json()["logs"]
     assert len(logs) == 64_000 and logs.endswith("2" * 40_000)
+    assert api.post(path, {"logs": "x" * 1_100_000 + "end"}).status_code == 200
+    long = {"error": "Traceback " + "x" * 200_000}
+    assert api.post(f"/internal/sources/{source.pk}/report-error", long).status_code == 200
+    detail = api.get(f"/internal/sources/{source.pk}").json()
+    assert len(detail["error_message"]) == 10_000 and len(detail["logs"]) == 64_000
+    assert detail["history"][0]["error_message"].startswith("Traceback")
     assert api.post(path, {}).status_code == 422
 
 
@@ -284,7 +292,11 @@ def test_workers_and_their_heartbeats(api):
         "capacity": 2,
         "ram_usage_pct": 41.5,
     }
-    assert api.post("/internal/workers/heartbeat", beat).json() == {"status": "ok", "runs_renewed": 0}
+    assert api.post("/internal/workers/heartbeat", beat).json() == {
+        "status": "ok",
+        "runs_renewed": 0,
+        "runs_lost": [],
+    }
     api.post("/internal/workers/heartbeat", {**beat, "concurrent_tasks": 2, "spiders": ["generic"]})
     [worker] = api.get("/internal/workers").json()
     assert (worker["hostname"], worker["concurrent_tasks"], worker["spiders"]) == ("w1", 2, ["generic"])

@@ -6,20 +6,23 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 from django.db import connection
+from django.utils import timezone
 
 from apps.parsing.models import Product, Source, SourceRun
 from apps.parsing.services import runs
-from tests.parsing.shops import LinkedData, served
+from tests.parsing.shops import Held, LinkedData, served
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(900)]
 
-# The whole of it: `make soak-crawl`.
-SHOP = int(os.environ.get("PRODUCTS", "300"))
+# With a real RabbitMQ, and all that follows upon a crawl: tests/e2e_real/test_crawl.py.
+SHOP, HELD_AT = 250, 220  # more than a batch of the spider's
 
 
 @pytest.fixture
@@ -63,18 +66,18 @@ def state(source) -> str:
 
 
 def test_a_shop_by_two_workers_of_which_one_is_killed(worker, api, tasks):
-    with served(LinkedData(SHOP)) as shop, worker(shop) as one, worker(shop) as two:
-        shop.pause = 0.01
+    with served(Held(SHOP, HELD_AT)) as shop, worker(shop) as one, worker(shop) as two:
         source = Source.objects.create(url=f"{shop.url}/", site_key="shop")
         wait_for(lambda: len(api.get("/internal/workers").json()) == 2)
         force = api.post(f"/internal/sources/{source.pk}/force-run").json()
         assert force["dispatched"]
-        wait_for(lambda: Product.objects.count() >= SHOP // 5)
+        wait_for(Product.objects.exists)
         run = SourceRun.objects.get(pk=force["run_id"])
         busy = next(p for p in (one, two) if run.worker.endswith(f":{p.pid}"))
         other = two if busy is one else one
         os.kill(busy.pid, signal.SIGKILL)
-        assert SHOP // 5 <= Product.objects.count() < SHOP
+        assert 0 < Product.objects.count() < SHOP
+        shop.released.set()
         wait_for(lambda: state(source) == "waiting", 400)
 
         run.refresh_from_db()
@@ -112,6 +115,20 @@ def test_sigterm_hands_the_crawl_back(worker, api, tasks):
         assert state(source) == "queued"
         assert [m["source_id"] for m in tasks.take()] == [source.pk]
         assert SourceRun.objects.get().attempts == 0
+
+
+def test_a_crawl_that_is_another_workers_by_now_is_stopped(worker, api, tasks):
+    """As when the API was away for longer than a lease."""
+    with served(LinkedData(5000)) as shop, worker(shop) as process:
+        shop.pause = 0.05
+        source = Source.objects.create(url=f"{shop.url}/", site_key="shop")
+        api.post(f"/internal/sources/{source.pk}/force-run")
+        wait_for(lambda: state(source) == "running" and len(shop.seen) > 5)
+        SourceRun.objects.update(worker="other:1", lease_until=timezone.now() + timedelta(minutes=5))
+        wait_for(lambda: "not ours any more" in Path(process.log).read_text())
+        wait_for(lambda: [w["concurrent_tasks"] for w in api.get("/internal/workers").json()] == [0])
+        assert psutil.Process(process.pid).children() == []
+    assert SourceRun.objects.get().worker == "other:1" and state(source) == "running"
 
 
 def test_limits_of_time_and_memory(worker, api, tasks):

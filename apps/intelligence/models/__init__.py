@@ -1,6 +1,12 @@
 from apps.intelligence.models.ai import AIModel, PromptVersion, ProviderSettings
 from apps.intelligence.models.categories import MAPS, CategoryMapping, InternalCategory
-from apps.intelligence.models.products import ProductScore, ProductSearch, ScoringLease, SearchState
+from apps.intelligence.models.products import (
+    ProductScore,
+    ProductSearch,
+    ScoringLease,
+    SearchState,
+    SearchWord,
+)
 
 __all__ = [
     "MAPS",
@@ -13,4 +19,5 @@ __all__ = [
     "ProviderSettings",
     "ScoringLease",
     "SearchState",
+    "SearchWord",
 ]

@@ -106,6 +106,15 @@ class ProductSearch(models.Model):
         return str(self.product_id)
 
 
+class SearchWord(models.Model):
+    """A word that some product has or had: what the beginning of a word may stand for."""
+
+    word = models.TextField(primary_key=True, db_collation="C")
+
+    def __str__(self) -> str:
+        return self.word
+
+
 class SearchState(models.Model):
     """How far the search has followed the products: one row."""
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.intelligence.models import MAPS, CategoryMapping, InternalCategory
 from apps.intelligence.services.calls import embed_call
+from apps.intelligence.services.following import search_follow_some
 from apps.parsing.models import ExternalCategory
 
 EXAMPLES = 5
@@ -28,11 +29,12 @@ WITH open AS MATERIALIZED (
 ),
 counted AS MATERIALIZED (
   SELECT o.id, o.name, n.count FROM open o
-  LEFT JOIN LATERAL (SELECT count(*) FROM parsing_product p WHERE p.category_id = o.id) AS n ON true
+  LEFT JOIN LATERAL (SELECT count(*) FROM intelligence_productsearch s WHERE s.category_id = o.id) AS n ON true
   ORDER BY n.count DESC, o.id LIMIT %s
 )
 SELECT n.id, n.name, n.count, ARRAY(
-    SELECT p.title FROM parsing_product p WHERE p.category_id = n.id LIMIT {EXAMPLES}),
+    SELECT p.title FROM parsing_product p WHERE p.id = ANY(ARRAY(
+      SELECT product_id FROM intelligence_productsearch s WHERE s.category_id = n.id LIMIT {EXAMPLES}))),
   m.internal_id, m.confidence
 FROM counted n LEFT JOIN intelligence_categorymapping m ON m.external_id = n.id
 ORDER BY n.count DESC, n.id
@@ -77,7 +79,10 @@ def category_tree() -> list[dict]:
 
 
 def mapping_tasks(*, limit: int) -> list[dict]:
-    """Names that mean nothing yet, the most used first, each with examples and what we would guess."""
+    """Names that mean nothing yet, the most used first, each with examples and what we would guess. The counts are
+    those of the search, which is some seconds behind a large ingestion.
+    """
+    search_follow_some()
     with connection.cursor() as cursor:
         cursor.execute(_TASKS, [limit])
         rows = cursor.fetchall()

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps.intelligence.axes import AXIS_NAMES
 from apps.intelligence.models import ProductScore, ScoringLease
-from apps.intelligence.services.search import search_take_scores
+from apps.intelligence.services.following import search_take_scores
 from apps.parsing.models import Product
 
 OUTDATED = "Its text has changed since it was handed out; it is listed again."

@@ -1,62 +1,20 @@
 """The search over products: by words, axes, price and category.
 
-Ingestion pays for no index of it. `search_follow` brings the rows of the search up to date behind it: a sweep does
-all of it, each search the first few rows, so that what was just ingested is found.
+Each search first takes over a few rows (`services/following.py`), so that what was just ingested is found.
 """
 
 import json
-import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
-from django.db import connection, transaction
-from django.utils import timezone
+from django.db import connection
 
 from apps.intelligence.axes import AXIS_NAMES
-from apps.intelligence.models import SearchState
 from apps.intelligence.services.categories import MAPPED, external_ids
+from apps.intelligence.services.following import WORDS, search_follow_some
 
-# A batch's rows are dated by the beginning of its transaction and seen at its end.
-LONGEST_INGEST = timedelta(minutes=1)
-SWEEP_BATCH = 20_000
-INLINE_BATCH = 500
 LOOKED_AT = 5000
-WORDS = re.compile(r"\w+")
 MOST_WORDS = 10
-DESCRIPTION = 1000  # characters of it that are searched
-
-_AXES = ", ".join(f'"{axis}"' for axis in AXIS_NAMES)
-_AXES_OF_SCORE = ", ".join(f"(v.vector->>'{axis}')::float8" for axis in AXIS_NAMES)
-_COLUMNS = f"words, site_key, merchant, price, currency, category_id, gift_score, {_AXES}"
-_TEXT = f"concat_ws(' ', p.title, c.name, p.merchant, left(p.description, {DESCRIPTION}))"
-_CHANGED = """
-SELECT p.* FROM parsing_product p
-WHERE p.updated_at >= %(since)s
-  -- A scalar subquery: one look into the key for each of what is mostly nothing, never a join of the whole.
-  AND coalesce((SELECT s.seen_at FROM intelligence_productsearch s WHERE s.product_id = p.id), '-infinity')
-    < p.updated_at
-ORDER BY p.updated_at LIMIT %(limit)s
-"""
-_NAMED = "SELECT p.* FROM parsing_product p WHERE p.id = ANY(%(ids)s)"
-# A score of an older text stands until the next one.
-_TAKE_OVER = f"""
-WITH changed AS MATERIALIZED ({{changed}}),
-written AS (
-  INSERT INTO intelligence_productsearch AS s (product_id, seen_at, {_COLUMNS})
-  SELECT p.id, p.updated_at, to_tsvector('simple', regexp_replace({_TEXT}, '\\W+', ' ', 'g')), p.site_key,
-    p.merchant, p.price, p.currency, p.category_id, v.gift_score, {_AXES_OF_SCORE}
-  FROM changed p LEFT JOIN parsing_externalcategory c ON c.id = p.category_id
-  LEFT JOIN intelligence_productscore v ON v.product_id = p.id
-  ORDER BY p.id
-  ON CONFLICT (product_id) DO UPDATE SET (seen_at, {_COLUMNS}) = ROW (EXCLUDED.seen_at,
-    {", ".join(f"EXCLUDED.{column.strip()}" for column in _COLUMNS.split(","))})
-  WHERE {{newer}}
-)
-SELECT count(*), max(updated_at) FROM changed
-"""  # noqa: S608  our own columns
-_FOLLOW = _TAKE_OVER.format(changed=_CHANGED, newer="s.seen_at < EXCLUDED.seen_at")
-# Whatever was there: the score is new. Who follows at the same time finds the row's `seen_at` and leaves it.
-_TAKE_SCORES = _TAKE_OVER.format(changed=_NAMED, newer="true")
+MEANINGS = 100  # words that one beginning may stand for, before it is looked for as a beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +41,7 @@ ORDERINGS = {"id": "product_id", "price": "price", "score": "gift_score", **{a: 
 
 def products_search(query: ProductQuery) -> list[dict]:
     """The products of a query, a page of them, as dicts. Costs the same number of queries, whatever it finds."""
-    search_follow(limit=INLINE_BATCH, margin=timedelta())
+    search_follow_some()
     column = ORDERINGS[query.ordering.removeprefix("-")]
     way = "DESC" if query.ordering.startswith("-") else "ASC"
     conditions = _conditions(query)
@@ -147,11 +105,10 @@ def _conditions(query: ProductQuery) -> list[_Condition] | None:
     """None for what nothing can fit."""
     found: list[_Condition] = []
     if query.text:
-        words = WORDS.findall(query.text.lower())[:MOST_WORDS]
+        words = _words(query.text)
         if not words:
             return None
-        beginnings = " & ".join(f"'{word}':*" for word in words)
-        found.append(_Condition("words", "words @@ to_tsquery('simple', %s)", beginnings))
+        found.append(_Condition("words", "words @@ %s::tsquery", words))
     ranges = {f'"{axis}"': ends for axis, ends in query.axes.items()}
     for column, (least, most) in {**ranges, "gift_score": query.score, "price": query.price}.items():
         if least is not None:
@@ -170,6 +127,33 @@ def _conditions(query: ProductQuery) -> list[_Condition] | None:
             return None
         found.append(_Condition("category_id", "category_id = ANY(%s)", ids))
     return found
+
+
+# The end of what begins with a word is the word and the last character there is.
+_MEANT = f"""
+SELECT asked.lexeme, ARRAY(
+  SELECT word FROM intelligence_searchword
+  WHERE word >= asked.lexeme AND word < asked.lexeme || chr(1114111) ORDER BY word LIMIT {MEANINGS + 1})
+FROM unnest({WORDS.format("lower(%s)")}) AS asked ORDER BY asked.positions[1] LIMIT {MOST_WORDS}
+"""  # noqa: S608
+
+
+def _words(text: str) -> str:
+    """The words of a search as a tsquery, empty where nothing can fit. A beginning is spelled out as the words that it
+    stands for: to meet whole words costs PostgreSQL a seventh of meeting beginnings, of which it collects all first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MEANT, [text.replace("\0", "")])
+        meant = cursor.fetchall()
+    if not meant or not all(words for _, words in meant):
+        return ""
+    return " & ".join(
+        f"({' | '.join(map(_quoted, words))})" if len(words) <= MEANINGS else f"{_quoted(beginning)}:*"
+        for beginning, words in meant
+    )
+
+
+def _quoted(word: str) -> str:
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 _ROWS = f"""
@@ -199,28 +183,3 @@ def _row(row: dict) -> dict:
     if isinstance(row["llm_gift_vector"], str):  # Django leaves jsonb as text in a cursor of its own
         row["llm_gift_vector"] = json.loads(row["llm_gift_vector"])
     return row
-
-
-def search_follow(*, limit: int = SWEEP_BATCH, margin: timedelta = LONGEST_INGEST) -> int:
-    """Takes over up to `limit` products that have changed, the oldest first, and returns how many.
-
-    margin: how much older a change may be than what was taken over before it, as it became visible later. A search's
-    own call does not look back; what that misses the sweep finds.
-    """
-    state, _ = SearchState.objects.get_or_create(
-        pk=1, defaults={"followed_to": datetime(1970, 1, 1, tzinfo=UTC)}
-    )
-    began = timezone.now()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_FOLLOW, {"since": state.followed_to - margin, "limit": limit})
-        count, last = cursor.fetchone()
-    reached = last if count == limit else began
-    if reached > state.followed_to + (timedelta() if count else timedelta(seconds=2)):
-        SearchState.objects.filter(pk=1, followed_to__lt=reached).update(followed_to=reached)
-    return count
-
-
-def search_take_scores(*, ids: list[int]) -> None:
-    """Shows new scores in the search. Part of the transaction that stores them."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE_SCORES, {"ids": ids})

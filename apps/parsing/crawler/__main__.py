@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser, *, settings=None) -> None:
     parser.add_argument("--seconds", type=float, default=1500.0, help="a crawl may take")
     parser.add_argument("--memory-mb", type=int, default=1024, help="a crawl may take")
     parser.add_argument("--delay", type=float, default=0.25, help="seconds between two requests to a shop")
-    parser.add_argument("--heartbeat", type=float, default=15.0, help="seconds")
+    # Several within a lease, or a crawl is taken for lost while it runs.
+    lease = getattr(settings, "PARSING_LEASE_SECONDS", 60.0)
+    parser.add_argument("--heartbeat", type=float, default=min(15.0, lease / 4), help="seconds")
     parser.add_argument("--patience", type=float, default=300.0, help="seconds for which a batch is tried")
 
 

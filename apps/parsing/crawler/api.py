@@ -1,5 +1,6 @@
 """The worker's side of /internal/."""
 
+import json
 import logging
 import random
 import time
@@ -26,6 +27,15 @@ class ApiRefused(Exception):
         self.status = status
 
 
+def encoded(body: dict) -> bytes:
+    """JSON of whatever spiders find: what it has no form for as text, and no odd character costs a batch."""
+    try:
+        return orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        # Halves of surrogate pairs, and numbers of more than 64 bits. The API mends what it can.
+        return json.dumps(body, default=str).encode()
+
+
 class Api:
     """Calls with retry and back-off. `patience`: seconds for which a call is tried."""
 
@@ -40,7 +50,7 @@ class Api:
 
     def post(self, path: str, body: dict, *, patience: float | None = None) -> dict:
         """The answer. Raises ApiRefused for a 4xx, ApiUnavailable once `patience` has run out."""
-        content = orjson.dumps(body)
+        content = encoded(body)
         until = time.monotonic() + (self.patience if patience is None else patience)
         pause = 0.5
         while True:

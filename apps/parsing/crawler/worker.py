@@ -118,9 +118,18 @@ class Worker:
                 "spiders": self.spiders,
                 "run_ids": [crawl.task["run_id"] for crawl in self.crawls],
             }
-            self.api.post("workers/heartbeat", beat, patience=0)
+            lost = self.api.post("workers/heartbeat", beat, patience=0).get("runs_lost", [])
+            self._stop_lost(lost)
         except (ApiRefused, ApiUnavailable) as error:
             log.warning("no heartbeat: %s", error)
+
+    def _stop_lost(self, lost: list[int]) -> None:
+        """The API was away for longer than a lease: others crawl these by now, or will."""
+        for crawl in [c for c in self.crawls if c.task["run_id"] in lost]:
+            log.warning("run %s: it is not ours any more", crawl.task["run_id"])
+            crawl.kill()
+            self.crawls.remove(crawl)
+            self._acknowledge(crawl)
 
     def _on_message(self, task, message) -> None:
         if not isinstance(task, dict) or not {"source_id", "url", "site_key"} <= task.keys():

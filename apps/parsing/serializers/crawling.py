@@ -75,6 +75,10 @@ class HeartbeatSerializer(serializers.Serializer):
 class HeartbeatAnswerSerializer(serializers.Serializer):
     status = serializers.CharField()
     runs_renewed = serializers.IntegerField()
+    runs_lost = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Of `run_ids`: over, or another worker's by now. Stop crawling them.",
+    )
 
 
 class WorkerSerializer(serializers.ModelSerializer):

@@ -232,14 +232,14 @@ class ReportStatusSerializer(serializers.Serializer):
 
 
 class ReportErrorSerializer(serializers.Serializer):
-    error = serializers.CharField(max_length=100_000)
+    error = serializers.CharField(help_text="Its first 10,000 characters are kept.")
     is_broken = serializers.BooleanField(default=False)
     run_id = RunIdField()
     worker = WorkerField()
 
 
 class ReportLogsSerializer(serializers.Serializer):
-    logs = serializers.CharField(max_length=1_000_000, trim_whitespace=False, help_text="Its end is kept.")
+    logs = serializers.CharField(trim_whitespace=False, help_text="Its end is kept.")
     run_id = RunIdField()
 
 

@@ -20,14 +20,14 @@ MAX_FAILURES = 5  # runs in a row, after which a source is broken
 SENDING_SECONDS = 30  # how long a run is its sender's
 FIRST_RETRY = timedelta(minutes=15)
 LOG_CHARACTERS = 64_000
+ERROR_CHARACTERS = 10_000
 LONGEST_UNNAMED = timedelta(hours=6)  # for which heartbeats that name no runs keep one; its batches always do
 NO_BROKER = "The broker did not take the task; it is tried again."
 
 
 def due_enqueue() -> int:
     """Makes a run of each due source, the most urgent first, and sends what waits. Returns how many are new."""
-    now = timezone.now()
-    made = 0
+    now, made = timezone.now(), 0
     while True:
         with transaction.atomic():
             due = list(
@@ -221,8 +221,8 @@ def run_log(*, source_id: int, run_id: int | None, logs: str) -> None:
         run.save(update_fields=["logs"])
 
 
-def runs_renew(*, worker: str, run_ids: list[int] | None = None) -> int:
-    """A worker's heartbeat: what it crawls stays its own.
+def runs_renew(*, worker: str, run_ids: list[int] | None = None) -> list[int]:
+    """A worker's heartbeat: what it crawls stays its own. Returns which crawls those are.
 
     Of a worker that says what it crawls only that. One that was started anew may have the name of the one before it
     (a container keeps its host name, and its first process the number) and must not keep alive what died with it.
@@ -232,15 +232,17 @@ def runs_renew(*, worker: str, run_ids: list[int] | None = None) -> int:
     rows = (
         rows.filter(started_at__gt=now - LONGEST_UNNAMED) if run_ids is None else rows.filter(pk__in=run_ids)
     )
-    return rows.update(lease_until=now + timedelta(seconds=settings.PARSING_LEASE_SECONDS))
+    renewed = list(rows.values_list("pk", flat=True))
+    rows.filter(pk__in=renewed).update(lease_until=now + timedelta(seconds=settings.PARSING_LEASE_SECONDS))
+    return renewed
 
 
 def _open_run(source: Source, run_id: int | None, worker: str = "") -> SourceRun | None:
     """The run that is meant, locked; None where none is open and none was named."""
     runs = source.runs.select_for_update()
-    if run_id is None:
-        return runs.filter(status__in=SourceRun.OPEN).first()
-    run = runs.filter(pk=run_id).first()
+    run = runs.filter(pk=run_id).first() if run_id else runs.filter(status__in=SourceRun.OPEN).first()
+    if run is None and run_id is None:
+        return None
     if run is None:
         raise NotFound(f"Source {source.pk} has no run {run_id}.")
     if run.status not in SourceRun.OPEN:
@@ -273,6 +275,7 @@ def _finish(source: Source, run: SourceRun) -> None:
 def _fail(source: Source, run: SourceRun, error: str, *, broken: bool) -> None:
     now = timezone.now()
     run.status, run.finished_at, run.lease_until = SourceRun.Status.ERROR, now, None
+    error = error[:ERROR_CHARACTERS]
     run.error_message = error
     run.save()
     source.failures, source.error_message, source.last_run_new = source.failures + 1, error, run.items_new

@@ -42,7 +42,7 @@ def source_upsert(*, fields: dict) -> tuple[Source, bool]:
         if source is None:
             try:
                 with transaction.atomic():
-                    source = Source(url=url, next_sync_at=timezone.now(), **values)
+                    source = Source(url=url, **{"next_sync_at": timezone.now(), **values})
                     if not source.is_active:
                         source.status = Source.Status.DISABLED
                     source.save(force_insert=True)

@@ -20,8 +20,8 @@ RETURNING name, xmax = 0
 
 def worker_heartbeat(
     *, hostname: str, pid: int, run_ids: list[int] | None = None, **fields
-) -> tuple[CrawlWorker, int]:
-    """Notes a sign of life and renews the leases of the worker's crawls: (worker, how many those are).
+) -> tuple[list[int], list[int]]:
+    """Notes a sign of life and renews the leases of the worker's crawls: (those, what it named and has lost).
 
     run_ids: what it crawls, where it says so; see `runs_renew`.
     """
@@ -34,7 +34,8 @@ def worker_heartbeat(
         update_fields=["last_seen_at", *fields],
     )
     CrawlWorker.objects.filter(last_seen_at__lt=now - FORGOTTEN_AFTER).delete()
-    return worker, runs_renew(worker=f"{hostname}:{pid}", run_ids=run_ids)
+    renewed = runs_renew(worker=f"{hostname}:{pid}", run_ids=run_ids)
+    return renewed, sorted(set(run_ids or ()) - set(renewed))
 
 
 def workers_alive() -> list[CrawlWorker]:

@@ -42,8 +42,8 @@ class HeartbeatView(InternalView):
     @extend_schema(request=s.HeartbeatSerializer, responses=s.HeartbeatAnswerSerializer)
     def post(self, request):
         """A sign of life, at least every 30 seconds; it also keeps the crawls that hostname:pid has begun."""
-        _, renewed = workers.worker_heartbeat(**self.body(s.HeartbeatSerializer))
-        return Response({"status": "ok", "runs_renewed": renewed})
+        renewed, lost = workers.worker_heartbeat(**self.body(s.HeartbeatSerializer))
+        return Response({"status": "ok", "runs_renewed": len(renewed), "runs_lost": lost})
 
 
 class MonitoringView(InternalView):
