@@ -1,9 +1,14 @@
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
 from apps.core.renderers import Unwrapped
+
+
+class _Page(Page):
+    def __iter__(self):
+        return iter(self.object_list)  # a Sequence's way asks for each row by its number
 
 
 class _Paginator(Paginator):
@@ -16,6 +21,9 @@ class _Paginator(Paginator):
         if len(rows) <= self.per_page:
             self.count = len(rows)
         return self._get_page(rows[: self.per_page], 1, self)
+
+    def _get_page(self, *args, **kwargs):
+        return _Page(*args, **kwargs)
 
 
 class PagePagination(PageNumberPagination):

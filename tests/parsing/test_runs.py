@@ -91,6 +91,8 @@ def test_a_crawl_belongs_to_one_worker(api, source, tasks):
     assert report(api, source, "running", run_id=run_id, worker="a:1").status_code == 200
     assert report(api, source, "running", run_id=run_id, worker="b:2").status_code == 409
     assert report(api, source, "waiting", run_id=run_id, worker="b:2").status_code == 409
+    for status in ("waiting", "queued", "error"):  # nor of whatever is open
+        assert report(api, source, status, worker="b:2").status_code == 409
     assert report(api, source, "waiting", run_id=run_id, worker="a:1").json()["source_status"] == "waiting"
     assert report(api, source, "running", run_id=run_id, worker="b:2").status_code == 409
     assert report(api, source, "nonsense").status_code == 422
@@ -215,3 +217,19 @@ def test_batches_without_a_run_open_one_that_ends_by_itself(api, source, tasks):
     assert run.status == "completed" and tasks.take() == []
     source.refresh_from_db()
     assert source.status == "waiting" and source.last_run_new == 2
+
+
+def test_a_batch_whose_run_ends_as_it_joins_it_opens_another(api, source, tasks, monkeypatch):
+    queryset = type(SourceRun.objects.all())
+    make, made = queryset.bulk_create, []
+
+    def overtaken(self, rows, **kwargs):
+        if not made:
+            made.append(SourceRun.objects.create(source=source, status="running"))
+        done = make(self, rows, **kwargs)
+        SourceRun.objects.filter(pk=made[0].pk).update(status="completed")
+        return done
+
+    monkeypatch.setattr(queryset, "bulk_create", overtaken)
+    assert ingest(api, source, [item(1)]).json()["items_new"] == 1
+    assert sorted(SourceRun.objects.values_list("status", "items_new")) == [("completed", 0), ("running", 1)]

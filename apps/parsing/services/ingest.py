@@ -231,9 +231,12 @@ def _new_run(batch: reading.Batch) -> SourceRun:
     """Opens a run of the batch's source, or joins the one that was opened just now."""
     if batch.run_id is not None:
         raise NotFound(f"Source {batch.source_id} has no run {batch.run_id}. Leave run_id out to open one.")
-    run = SourceRun(source_id=batch.source_id, status=SourceRun.Status.RUNNING)
-    SourceRun.objects.bulk_create([run], ignore_conflicts=True)
-    return SourceRun.objects.filter(source_id=batch.source_id, status__in=SourceRun.OPEN).only("status").get()
+    runs, found = SourceRun.objects.filter(source_id=batch.source_id), None
+    while found is None:  # the one that was joined may have ended since
+        run = SourceRun(source_id=batch.source_id, status=SourceRun.Status.RUNNING)
+        SourceRun.objects.bulk_create([run], ignore_conflicts=True)
+        found = runs.filter(status__in=SourceRun.OPEN).only("status").first()
+    return found
 
 
 def _discover(batch: reading.Batch, categories: list[tuple]) -> None:

@@ -240,9 +240,9 @@ def runs_renew(*, worker: str, run_ids: list[int] | None = None) -> list[int]:
 def _open_run(source: Source, run_id: int | None, worker: str = "") -> SourceRun | None:
     """The run that is meant, locked; None where none is open and none was named."""
     runs = source.runs.select_for_update()
-    if run_id is None:
-        return runs.filter(status__in=SourceRun.OPEN).first()
-    run = runs.filter(pk=run_id).first()
+    run = runs.filter(pk=run_id).first() if run_id else runs.filter(status__in=SourceRun.OPEN).first()
+    if run is None and run_id is None:
+        return None
     if run is None:
         raise NotFound(f"Source {source.pk} has no run {run_id}.")
     if run.status not in SourceRun.OPEN:
