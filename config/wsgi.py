@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import django
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import request_started
 from django.db import close_old_connections, reset_queries
 from django.urls import ResolverMatch, get_resolver
@@ -17,8 +17,21 @@ def _resolve(path: str) -> ResolverMatch:
     return get_resolver().resolve(path)
 
 
+class Request(WSGIRequest):
+    """Django's, which checks the host once."""
+
+    _checked_host: str | None = None
+
+    def get_host(self) -> str:
+        if self._checked_host is None:
+            self._checked_host = super().get_host()
+        return self._checked_host
+
+
 class Handler(WSGIHandler):
     """Django's, which remembers where a path leads: else it tries the routes one by one, level by level."""
+
+    request_class = Request
 
     def resolve_request(self, request):
         request.resolver_match = _resolve(request.path_info)

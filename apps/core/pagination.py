@@ -1,9 +1,11 @@
 from django.core.paginator import Page, Paginator
+from django.http import HttpResponse
+from orjson import Fragment
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
-from apps.core.renderers import Unwrapped
+from apps.core.renderers import Unwrapped, dumps
 
 
 class _Page(Page):
@@ -63,11 +65,16 @@ class PagePagination(PageNumberPagination):
         return f"{address}?{'&'.join(kept)}" if kept else address
 
     def get_paginated_response(self, data) -> Response:
-        return Response(
-            Unwrapped(
-                count=self.page.paginator.count,
-                next=self.get_next_link(),
-                previous=self.get_previous_link(),
-                results=data,
-            )
+        return Response(self._body(data))
+
+    def get_rendered_response(self, rows: bytes) -> HttpResponse:
+        """The same for rows that are JSON already, past DRF's rendering."""
+        return HttpResponse(dumps(dict(self._body(Fragment(rows)))), content_type="application/json")
+
+    def _body(self, data) -> Unwrapped:
+        return Unwrapped(
+            count=self.page.paginator.count,
+            next=self.get_next_link(),
+            previous=self.get_previous_link(),
+            results=data,
         )

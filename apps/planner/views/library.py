@@ -72,7 +72,7 @@ class SeedKeywordViewSet(TenantMixin, viewsets.GenericViewSet):
             counts=counts,
             site_id=site_id,
         )
-        return self.get_paginated_response(Fragment(rows))
+        return self.paginator.get_rendered_response(rows)
 
     @extend_schema(
         responses=SectorStatsSerializer(many=True), parameters=[SECTOR_IDS, SITE_ID], filters=False
