@@ -124,6 +124,21 @@ def copy_text(rows: Iterable[tuple], categories: dict[str, int | str]) -> bytes:
     return "".join(lines).replace(NULL, "\\N").encode()
 
 
+def categories(batch: Batch) -> list[tuple[str, str, str, str]]:
+    """(url, name, site_key, parent url) of each category once; what does not fit is left out."""
+    found = {}
+    for category in batch.categories or ():
+        label = text(category.name, NAME)
+        try:
+            url = normalised(category.url)
+            parent = normalised(category.parent_url) if category.parent_url else ""
+        except ValueError:
+            continue
+        if label and SITE_KEY.fullmatch(category.site_key):
+            found[url] = (url, label, category.site_key, parent)
+    return sorted(found.values())
+
+
 def text(value: str | None, limit: int) -> str:
     """One line of text: white space made one blank, null characters dropped, cut to `limit`."""
     if not value:

@@ -10,6 +10,7 @@ from apps.intelligence.axes import AXIS_NAMES
 from apps.intelligence.models import ProductSearch, SearchState
 from apps.intelligence.services.following import search_follow
 from apps.intelligence.services.scoring import scores_submit
+from apps.intelligence.services.search import MEANINGS
 from apps.intelligence.tasks import follow_products
 from apps.parsing.models import Product
 from tests.billing.threads import at_once
@@ -137,6 +138,14 @@ def test_what_became_visible_late_is_found_by_the_sweep(machine, shop):
     follow_products()
     assert "Late" in titles(machine)
     assert search_follow() == 0
+
+
+def test_a_beginning_of_more_words_than_are_spelled_out(machine, db):
+    ProductFactory(title="Many", description=" ".join(f"zz{n}" for n in range(MEANINGS + 20)))
+    ProductFactory(title="One", description="zz_7 zz's")
+    assert titles(machine, "search=zz&ordering=id") == ["Many", "One"]
+    assert titles(machine, "search=zz5 zz11") == ["Many"]
+    assert titles(machine, "search=zz zzz") == []
 
 
 def test_a_backlog_is_taken_over_in_batches(machine, db):

@@ -16,7 +16,6 @@ from django.db import DataError, IntegrityError, connection, transaction
 from apps.core.errors import NotFound
 from apps.core.internal import Unprocessable
 from apps.parsing import items as reading
-from apps.parsing.addresses import normalised
 from apps.parsing.models import Source, SourceRun
 
 STATS_BYTES = 16 * 1024
@@ -119,7 +118,7 @@ def batch_ingest(*, body: bytes) -> Ingested:
             read.append((index, reading.row(item, source_id)))
         except ValueError as error:
             rejected.append({"index": index, "reason": str(error)})
-    categories = _categories(batch)
+    categories = reading.categories(batch)
     known = _look(batch, [row for _, row in read], categories)
     if batch.source_id not in known.sources:
         raise NotFound(f"There is no source {batch.source_id}. Make it with POST /internal/sources.")
@@ -161,21 +160,6 @@ def _look(batch: reading.Batch, rows: Iterable[tuple], categories: list[tuple]) 
         sources, ids, gift_ids, run_id, status = cursor.fetchone()
     run = SourceRun(pk=run_id, source_id=batch.source_id, status=status) if run_id else None
     return Known(set(sources), ids or {}, set(gift_ids), run)
-
-
-def _categories(batch: reading.Batch) -> list[tuple[str, str, str, str]]:
-    """(url, name, site_key, parent url) of each category once; what does not fit is left out."""
-    found = {}
-    for category in batch.categories or ():
-        name = reading.text(category.name, reading.NAME)
-        try:
-            url = normalised(category.url)
-            parent = normalised(category.parent_url) if category.parent_url else ""
-        except ValueError:
-            continue
-        if name and reading.SITE_KEY.fullmatch(category.site_key):
-            found[url] = (url, name, category.site_key, parent)
-    return sorted(found.values())
 
 
 def _store(batch: reading.Batch, known: Known, rows: dict[str, tuple], categories: list[tuple]) -> Ingested:

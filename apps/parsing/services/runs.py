@@ -97,8 +97,8 @@ def runs_send(*, only: int | None = None) -> int:
             for run in runs:
                 send(message_of(run), run.priority)
                 sent.append(run.pk)
-    except queue.QueueUnavailable:
-        log.warning("the broker did not take %s crawls", len(runs) - len(sent), exc_info=True)
+    except queue.QueueUnavailable as error:
+        log.warning("the broker did not take %s crawls: %s", len(runs) - len(sent), error)
     # Whoever was quick has taken it already, and his lease stands.
     SourceRun.objects.filter(pk__in=sent).update(sent_at=timezone.now())
     SourceRun.objects.filter(pk__in=claimed, status=SourceRun.Status.QUEUED).update(lease_until=None)
