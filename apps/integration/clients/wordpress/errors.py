@@ -195,7 +195,7 @@ def _of_code(host: str, status: int, found: dict, seconds: float | None) -> Word
     data = found.get("data") if isinstance(found.get("data"), dict) else None
     cause = "rejected"
     if code == "igny8_signature" and not (data or {}).get("version"):
-        cause, said = "plugin_old", "Igny8 Bridge is older than we can speak to."
+        cause = "plugin_old"
     elif code in PLUGIN:
         cause = PLUGIN[code]
     elif code in CREDENTIALS:
@@ -220,9 +220,10 @@ def _of_code(host: str, status: int, found: dict, seconds: float | None) -> Word
         cause = "maintenance"
     elif status >= 500:
         cause = "server_error"
+    old = f"{host} has a version of Igny8 Bridge that we do not speak to any more."
     return WordPressError(
         cause,
-        f"{host} says: {said or code}",
+        old if cause == "plugin_old" else f"{host} says: {said or code}",
         code=code,
         status=status,
         data=data,
