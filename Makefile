@@ -5,7 +5,7 @@ ARGS ?=
 # Compiled once, not at each start of each process, whatever the caller's shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run stop test check e2e soak-kill soak-sync soak-edits soak-ledger soak-crawl soak-publish plugin clean
+.PHONY: help setup run stop test check e2e soak-kill soak-sync soak-edits soak-ledger soak-crawl soak-publish soak-api plugin clean
 help:
 	@echo "make run        the product on http://127.0.0.1:8000/ (PORT=… for another port)"
 	@echo "make stop       stop it, and the embedded servers"
@@ -18,6 +18,7 @@ help:
 	@echo "make soak-ledger random operations on credits by 8 threads (OPERATIONS=10000)"
 	@echo "make soak-crawl a shop crawled, scored and mapped over RabbitMQ, a worker killed (PRODUCTS=2000)"
 	@echo "make soak-publish publishes through a proxy that breaks answers, while workers are killed (ARTICLES=1000)"
+	@echo "make soak-api   asks every route for what it allows and for what it does not (EXAMPLES=50 a route, SEED=1)"
 	@echo "make plugin     packs the WordPress plugin into dist/"
 	@echo "make bench-NAME a benchmark of bench/"
 	@echo "make clean      remove what can be made again; the data in .data stays"
@@ -33,7 +34,7 @@ stop: setup
 	@$(BIN)/python -m scripts.e2e stop
 
 test: setup
-	@$(BIN)/pytest -n auto $(ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 check: setup
 	@.ci/check
@@ -64,6 +65,10 @@ soak-crawl:
 soak-publish:
 	@$(PYTHON) scripts/setup.py e2e.txt
 	@ARTICLES=$(or $(ARTICLES),1000) $(BIN)/pytest tests/e2e_real/test_soak_publish.py $(ARGS)
+
+soak-api:
+	@$(PYTHON) scripts/setup.py e2e.txt
+	@EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/pytest tests/e2e_real/test_fuzz.py $(ARGS)
 
 plugin:
 	@$(PYTHON) -m scripts.plugin

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from apps.accounts.models import Account, Sector, Site, User
 from apps.accounts.services.sessions import session_open
 from config.celery import app
+from tests import conformance
 from tests.factories import AccountFactory, SectorFactory, SiteFactory, UserFactory
 
 
@@ -65,6 +66,21 @@ def _actor(name: str) -> Actor:
     user = UserFactory(account=account, email=f"{name.lower()}@example.com", first_name=name)
     site = SiteFactory(account=account, name=f"{name}'s site", slug=f"{name.lower()}-site")
     return Actor(account, user, site, SectorFactory(site=site), client_of(user))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_documented():
+    """Every answer that a test gets is held against the OpenAPI document."""
+    ask = APIClient.request
+
+    def request(self, **more):
+        response = ask(self, **more)
+        conformance.check(response.wsgi_request, response)
+        return response
+
+    APIClient.request = request
+    yield
+    APIClient.request = ask
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from apps.automation.services.processing import run_processing
 from apps.automation.services.runs import run_cancel, run_pause, run_resume, run_start
 from apps.core.filters import ChoicesFilter, FilterSet, IdFilter
 from apps.core.renderers import dumps
+from apps.core.schema import also
 from apps.core.viewsets import TenantMixin, TenantReadViewSet
 from apps.integration.services.settings import site_settings
 
@@ -89,7 +90,7 @@ class RunNowView(SiteMixin, APIView):
 
 
 class CurrentRunView(SiteMixin, APIView):
-    @extend_schema(parameters=[SITE_ID], responses=RunDetailSerializer(allow_null=True))
+    @extend_schema(parameters=[SITE_ID], responses=RunDetailSerializer, extensions=also(null=True))
     def get(self, request):
         """The site's active run with its stages, or null."""
         runs = runs_with_totals(Run.objects.filter(site=self.site(), status__in=Run.ACTIVE))
@@ -105,7 +106,7 @@ class PipelineOverviewView(SiteMixin, APIView):
 
 
 class CurrentProcessingView(SiteMixin, APIView):
-    @extend_schema(parameters=[SITE_ID], responses=ProcessingSerializer(allow_null=True))
+    @extend_schema(parameters=[SITE_ID], responses=ProcessingSerializer, extensions=also("304", null=True))
     def get(self, request):
         """What the workers are on, or null. Send the `ETag` as `If-None-Match`: a 304 says that nothing has changed."""
         found = run_processing(site_id=self.site().pk)

@@ -27,6 +27,9 @@ ERRORS = {
         "The token is wrong, none is set, or the address is not allowed.",
         "The X-Internal-Token is wrong.",
     ),
+    "400": ("It cannot be read.", "The body is no JSON."),
+    "409": ("The state of it forbids this now.", "There is an invite with this name."),
+    "429": ("Too many tries; see `Retry-After`.", "Too many requests. Try again in 20 seconds."),
     "404": ("It does not exist.", "There is no source 7."),
 }
 
@@ -48,7 +51,8 @@ def internal_errors(result: dict, generator, request, public) -> dict:
             continue
         for method, operation in operations.items():
             wanted = {"401", "403"} if operation.get("security") else {"403"}
-            wanted |= {"404"} if "{" in path else set()
+            asked = operation.get("parameters") or operation.get("requestBody")
+            wanted |= {"400"} | ({"404"} if asked else set()) | set(operation.pop("x-answers", ()))
             for status in sorted(wanted):
                 description, sentence = ERRORS[status]
                 operation["responses"].setdefault(

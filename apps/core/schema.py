@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
 from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
 
 # Values for examples, by the name of the field; the rest goes by type.
 EXAMPLES: dict[str, Any] = {
@@ -54,12 +56,43 @@ BY_FORMAT = {
 BY_TYPE = {"integer": 1, "number": 1.5, "boolean": True, "string": "text", "object": {}, "null": None}
 
 
+def also(*statuses: str, null: bool = False) -> dict:
+    """`extensions=` of `extend_schema`: answers that the route does not show, and whether its data may be null."""
+    return {"x-answers": statuses, "x-null": null}
+
+
 class TenantSchema(AutoSchema):
-    """Tags by the first part of the path."""
+    """Tags by the first part of the path, and fields as they are sent."""
 
     def get_tags(self) -> list[str]:
         parts = [p for p in self.path.split("/") if p]
         return [parts[2] if parts[:2] == ["api", "v1"] and len(parts) > 2 else parts[0]]
+
+    def _map_serializer_field(self, field, direction, bypass_extensions=False):
+        column = _column(field)
+        if column is not None and field.read_only:  # of which DRF forgets that it may be empty
+            field.allow_null = field.allow_null or column.null
+            if isinstance(field, serializers.CharField | serializers.ChoiceField):
+                field.allow_blank = column.blank
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        if isinstance(field, serializers.TimeField):  # JSON Schema's "time" has a zone
+            return {**_text(schema), "description": "HH:MM or HH:MM:SS.", "example": "09:00:00"}
+        return schema
+
+
+def _column(field: serializers.Field):
+    """The column of the model that a field shows, or None."""
+    meta = getattr(field.parent, "Meta", None)
+    try:
+        return meta and meta.model._meta.get_field(field.source)
+    except (AttributeError, FieldDoesNotExist):
+        return None
+
+
+def _text(schema: dict) -> dict:
+    """The schema of a text without what it says of its form."""
+    kept = {name: value for name, value in schema.items() if name in ("readOnly", "nullable", "description")}
+    return {"type": "string", **kept}
 
 
 def only_canonical_routes(endpoints: list) -> list:
@@ -118,6 +151,8 @@ ERRORS = {
     "402": ("There are not enough credits, or the plan allows no more.", "INSUFFICIENT_CREDITS"),
     "409": ("The state of it forbids this now.", "CONFLICT"),
     "404": ("It does not exist, or belongs to somebody else.", "NOT_FOUND"),
+    "502": ("Somebody else's server, which this asks, does not do it.", "UPSTREAM_ERROR"),
+    "503": ("Not all parts are well; `details` names them.", "SERVICE_UNAVAILABLE"),
     "429": ("Too many requests; see `Retry-After`.", "RATE_LIMITED"),
 }
 
@@ -138,9 +173,11 @@ def envelope(result: dict, generator, request, public) -> dict:
     """Wraps every JSON answer of /api/v1/, adds the error answers, and gives each operation its example."""
     components = result.setdefault("components", {}).setdefault("schemas", {})
     components["Error"] = ERROR
+    _as_sent(components)
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
             responses = operation["responses"]
+            null = operation.pop("x-null", False)
             if "204" in responses:
                 responses.pop("204")
                 responses["200"] = {
@@ -153,6 +190,8 @@ def envelope(result: dict, generator, request, public) -> dict:
                     continue
                 schema = media.get("schema")
                 listed = bool(schema) and "Paginated" in str(schema.get("$ref", ""))
+                if null and status == "200":
+                    schema = {"allOf": [schema], "nullable": True}
                 if path.startswith("/api/v1/") and not listed:
                     schema = media["schema"] = _wrap(schema)
                 if "examples" not in media and "example" not in media:
@@ -165,13 +204,29 @@ def envelope(result: dict, generator, request, public) -> dict:
     return result
 
 
+def _as_sent(node) -> None:
+    """Alternatives may overlap: an empty text fits "a text of this form" and "an empty text", and is right. An address
+    may hold letters of any script, which the format "uri" does not know."""
+    for value in node.values() if isinstance(node, dict) else node:
+        if isinstance(value, dict | list):
+            _as_sent(value)
+    if isinstance(node, dict) and "oneOf" in node:
+        node["anyOf"] = node.pop("oneOf")
+    if isinstance(node, dict) and node.get("format") == "uri":
+        node.pop("format")
+        node.setdefault("example", BY_FORMAT["uri"])
+
+
 def _errors(operation: dict, path: str, method: str) -> None:
     wanted = {"429"} | ({"401", "403"} if operation.get("security") else set())
-    listed = any(p["name"] == "page" for p in operation.get("parameters", []))
-    wanted |= {"404"} if "{" in path or listed else set()
-    wanted |= {"400"} if method != "get" or operation.get("parameters") else set()
+    asked = operation.get("parameters") or operation.get("requestBody")
+    wanted |= {"400"} | ({"404"} if asked or "{" in path else set())
     wanted |= {"409"} if method != "get" else set()
     wanted |= {"402"} if method == "post" else set()
+    wanted |= set(operation.pop("x-answers", ()))
+    if "304" in wanted:
+        wanted.remove("304")
+        operation["responses"]["304"] = {"description": "The answer has still the `ETag` that was sent."}
     for status in sorted(wanted):
         description, code = ERRORS[status]
         operation["responses"].setdefault(

@@ -1,4 +1,7 @@
+import re
+
 from django.core.validators import RegexValidator
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.core.fields import masked
@@ -8,7 +11,7 @@ from apps.intelligence.models import AIModel, PromptVersion, ProviderSettings
 from apps.intelligence.services.providers import provider_in_use
 
 MAX_TEMPLATE = 20_000
-_PRINTABLE = RegexValidator(r"^[!-~]*$", "It holds characters that no key has. Paste it again.")
+_PRINTABLE = re.compile(r"[!-~]*")
 _ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]*$", "It must be one line.")
 
 
@@ -28,6 +31,7 @@ class InUseSerializer(serializers.Serializer):
     source = serializers.ChoiceField(["account", "platform", "offline"])
 
 
+@extend_schema_field({"type": "string", "maxLength": 500, "example": "••••a1b2"})
 class MaskedKeyField(serializers.CharField):
     """Shown as its last four characters; sent back like that, it stays as it is."""
 
@@ -39,7 +43,6 @@ class MaskedKeyField(serializers.CharField):
             help_text="Shown masked. Left out or sent back masked it stays; empty, it is removed.",
             **kwargs,
         )
-        self.validators.append(_PRINTABLE)
 
     def to_representation(self, value: str) -> str:
         return masked(value)
@@ -48,6 +51,12 @@ class MaskedKeyField(serializers.CharField):
         if isinstance(data, str) and data.startswith("••••"):
             raise serializers.SkipField
         return super().run_validation(data)
+
+    def to_internal_value(self, data) -> str:
+        key = super().to_internal_value(data)
+        if not _PRINTABLE.fullmatch(key):  # no validator, for the masked key that is shown has others
+            raise serializers.ValidationError("It holds characters that no key has. Paste it again.")
+        return key
 
 
 class ProviderFields(serializers.Serializer):

@@ -24,6 +24,7 @@ def test_an_article_that_a_run_publishes_is_told_of_as_one_that_a_job_does(alice
         events=["content.published"],
     )
     values = {"auto_approval_enabled": True, "auto_publish_enabled": True, "publish_time_slots": []}
+    values |= {"delay_within_stage": 0, "delay_between_stages": 0}
     limits = {f"{span}_publish_limit": 0 for span in ("daily", "weekly", "monthly")}
     settings_change(site_id=alice.site.pk, account_id=alice.account.pk, values=values | limits)
     content = ApprovedContentFactory(site=alice.site, status="review", approved_by="", images_planned=True)

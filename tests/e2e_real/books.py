@@ -16,7 +16,9 @@ def media_of(wordpress) -> list[dict]:
 
 
 def _all(wordpress, path: str, **params) -> list[dict]:
+    """By their ids: of rows of the same second, which WordPress sorts by else, one may stand on no page."""
     rows: list[dict] = []
+    params |= {"orderby": "id", "order": "asc"}
     with wordpress.api() as api:
         while True:
             page = len(rows) // 100 + 1

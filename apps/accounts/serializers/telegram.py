@@ -78,7 +78,11 @@ class LanguageSerializer(serializers.Serializer):
 
 class InviteSerializer(serializers.ModelSerializer):
     claimed_by = serializers.IntegerField(
-        source="claimed_by.chat_id", default=None, read_only=True, help_text="The chat of who claimed it."
+        source="claimed_by.chat_id",
+        default=None,
+        read_only=True,
+        allow_null=True,
+        help_text="The chat of who claimed it.",
     )
 
     class Meta:

@@ -18,6 +18,7 @@ from apps.accounts.services.sessions import session_end, session_open, session_r
 from apps.core.errors import AppError
 from apps.core.ratelimit import client_address
 from apps.core.renderers import respond
+from apps.core.schema import also
 
 
 class WrongCredentials(AppError):
@@ -56,7 +57,7 @@ class RegisterView(PublicView):
 
 
 class LoginView(PublicView):
-    @extend_schema(request=LoginSerializer, responses=LoggedInSerializer, auth=[])
+    @extend_schema(request=LoginSerializer, responses=LoggedInSerializer, auth=[], extensions=also("401"))
     def post(self, request):
         """Log in by e-mail; opens a browser session too. After repeated failures: 429, for some minutes."""
         data = self.validated(LoginSerializer)
@@ -69,7 +70,7 @@ class LoginView(PublicView):
 
 
 class RefreshView(PublicView):
-    @extend_schema(request=RefreshSerializer, responses=TokensSerializer, auth=[])
+    @extend_schema(request=RefreshSerializer, responses=TokensSerializer, auth=[], extensions=also("401"))
     def post(self, request):
         """Rotate the refresh token. A token used twice ends its whole session."""
         return Response(session_refresh(**self.validated(RefreshSerializer)))

@@ -14,6 +14,7 @@ from apps.accounts.services import telegram as services
 from apps.accounts.services.webapp import webapp_login
 from apps.core.internal import InternalView, Unprocessable
 from apps.core.ratelimit import ScopedRateLimit
+from apps.core.schema import also
 
 CHAT = OpenApiParameter("chat_id", int, OpenApiParameter.PATH, description="64 bits, negative for groups.")
 OK = {"status": "ok"}
@@ -175,7 +176,11 @@ class InvitesView(TelegramView):
         offset, limit = params["offset"], min(params["limit"], 1000)
         return Response(serializers.InviteSerializer(rows[offset : offset + limit], many=True).data)
 
-    @extend_schema(request=serializers.InviteCreateSerializer, responses=serializers.InviteSerializer)
+    @extend_schema(
+        request=serializers.InviteCreateSerializer,
+        responses=serializers.InviteSerializer,
+        extensions=also("409"),
+    )
     def post(self, request):
         """Invite a Telegram user name to a role. The password is kept as a hash, and good once, for a week."""
         invite = services.invite_create(**self.body(serializers.InviteCreateSerializer))
@@ -209,6 +214,7 @@ class WebAppAuthView(InternalView):
         auth=[],
         request=serializers.InitDataSerializer,
         responses=serializers.WebAppUserSerializer,
+        extensions=also("429"),
         examples=[
             OpenApiExample(
                 "initData",

@@ -36,6 +36,7 @@ from apps.billing.services.subscriptions import plan_change
 from apps.billing.views.credits import DatesFilterSet
 from apps.core.filters import FilterSet, IdFilter
 from apps.core.parsers import StrictJSONParser
+from apps.core.schema import also
 from apps.core.viewsets import DestroyMixin, TenantMixin, TenantReadViewSet
 
 MAX_KEY = 60
@@ -73,7 +74,7 @@ class CreditPackageViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     ordering_fields = ["price", "credits", "name"]
     search_fields = ["name"]
 
-    @extend_schema(request=MethodNameSerializer, responses=CheckoutSerializer)
+    @extend_schema(request=MethodNameSerializer, responses=CheckoutSerializer, extensions=also("502"))
     @action(detail=True, methods=["post"])
     def purchase(self, request, pk=None):
         """Buy a package. The credits come when the invoice is paid. With `Idempotency-Key` a repeat buys once."""
@@ -111,7 +112,7 @@ class InvoiceViewSet(TenantReadViewSet):
     ordering_fields = ["id", "number", "total", "issued_at", "due_at", "created_at", "status"]
     search_fields = ["number", "lines__description"]
 
-    @extend_schema(responses={(200, "application/pdf"): bytes})
+    @extend_schema(responses={(200, "application/pdf"): bytes}, extensions=also("409"))
     @action(detail=True)
     def download_pdf(self, request, pk=None):
         """The invoice as PDF. A draft has none: 409."""
@@ -194,7 +195,9 @@ class PaymentMethodFilterSet(FilterSet):
 
 @extend_schema_view(
     list=extend_schema(description="The ways to pay that the account keeps, the default first."),
-    create=extend_schema(description="Keep a card that Stripe knows, or the bank transfer."),
+    create=extend_schema(
+        description="Keep a card that Stripe knows, or the bank transfer.", extensions=also("502")
+    ),
 )
 class PaymentMethodViewSet(
     TenantMixin, mixins.CreateModelMixin, DestroyMixin, mixins.ListModelMixin, viewsets.GenericViewSet

@@ -35,6 +35,8 @@ from apps.core.filters import IdFilter, StrictBooleanFilter
 
 MAX_KEY = 60
 
+PROOFS = ("application/pdf", "image/png", "image/jpeg", "image/webp")
+
 
 class StaffInvoiceFilterSet(DatesFilterSet):
     account_id = IdFilter(field_name="account_id")
@@ -138,7 +140,11 @@ class PaymentReviewViewSet(StaffAudit, viewsets.GenericViewSet):
             payment_reject(payment_id=self.get_object().pk, user_id=request.user.pk, reason=reason)
         )
 
-    @extend_schema(responses={(200, "application/octet-stream"): bytes})
+    @extend_schema(
+        responses={
+            (200, kind): bytes for kind in ("application/pdf", "image/png", "image/jpeg", "image/webp")
+        }
+    )
     @action(detail=True)
     def proof(self, request, pk=None):
         """The file that the account sent with its transfer."""

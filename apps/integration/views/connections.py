@@ -1,4 +1,4 @@
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
@@ -19,6 +19,7 @@ class IntegrationFilterSet(SiteFilterSet):
         fields = ["platform", "status", "is_active"]
 
 
+@extend_schema_view(create=extend_schema(responses={200: IntegrationSerializer, 201: IntegrationSerializer}))
 class IntegrationViewSet(TenantViewSet):
     """Where the content of the sites is published: connections to WordPress."""
 

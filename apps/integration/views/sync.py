@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from apps.accounts.models import Site
 from apps.core.errors import Conflict
+from apps.core.schema import also
 from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import TenantMixin
 from apps.integration.models import SiteIntegration, SyncRun
@@ -85,7 +86,7 @@ class SyncViewSet(TenantMixin, viewsets.GenericViewSet):
         """The last syncs and webhooks in full, for whoever looks for a reason."""
         return Response(DebugStatusSerializer(debug_status(integration=self.get_object())).data)
 
-    @extend_schema(request=None, responses=SiteStructureSerializer)
+    @extend_schema(request=None, responses=SiteStructureSerializer, extensions=also("502"))
     @action(detail=True, methods=["post"])
     def update_structure(self, request, pk=None):
         """Read anew what the site is made of: post types, taxonomies, authors, permalinks and plug-ins, as far as its

@@ -3,6 +3,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core.renderers import respond
+from apps.core.schema import also
 from apps.core.viewsets import TenantMixin
 from apps.intelligence.models import ProviderSettings
 from apps.intelligence.serializers import (
@@ -101,6 +102,7 @@ class ProviderTestView(TenantMixin, APIView):
         operation_id="settings_integrations_test",
         request=ProviderTestSerializer,
         responses=ProviderTestedSerializer,
+        extensions=also("502"),
     )
     def post(self, request):
         """Asks the provider with what is stored, or with what is sent instead of it. Nothing is stored.

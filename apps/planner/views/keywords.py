@@ -10,7 +10,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import (
+    PolymorphicProxySerializer,
+    extend_schema,
+    inline_serializer,
+)
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -129,7 +133,9 @@ class KeywordViewSet(TenantViewSet):
 
     @extend_schema(
         request={"multipart/form-data": UploadSerializer},
-        responses={200: OpenApiResponse(TaskIdSerializer, "With preview=true what the file holds instead.")},
+        responses=PolymorphicProxySerializer(
+            "KeywordUploadAnswer", [TaskIdSerializer, PREVIEW], resource_type_field_name=None, many=False
+        ),
     )
     @action(detail=False, methods=["post"], parser_classes=[MultiPartParser])
     def upload(self, request):

@@ -27,6 +27,7 @@ from rest_framework.views import APIView
 
 from apps.core.filters import IdFilter, SiteFilterSet
 from apps.core.models import Job
+from apps.core.schema import also
 from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import TenantMixin, requested_key
 from apps.integration.models import SiteIntegration
@@ -67,7 +68,7 @@ class PublishViewSet(TenantMixin, viewsets.GenericViewSet):
     pagination_class = None
     filter_backends = ()
 
-    @extend_schema(request=PublishSerializer, responses=TaskIdSerializer)
+    @extend_schema(request=PublishSerializer, responses={200: TaskIdSerializer})
     def create(self, request):
         """Publish content now, or bring what is out up to date. Approved or published content only; a job, whose
         result is `published` and `failed`, each with the ids of its content. It fails where all of them failed."""
@@ -259,6 +260,7 @@ class SiteDefinitionView(APIView):
             OpenApiParameter("site_id", int, description="Or its id; null when that site is not hosted."),
         ],
         responses=SiteDefinitionSerializer,
+        extensions=also("304", null=True),
     )
     def get(self, request):
         """The public definition of a hosted site: its name, language, categories and up to 200 newest pages."""

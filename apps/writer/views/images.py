@@ -13,6 +13,7 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.negotiation import BaseContentNegotiation
 
 from apps.core.errors import NotFound
+from apps.core.schema import also
 from apps.core.serializers import TaskIdSerializer
 from apps.core.viewsets import DestroyMixin, TenantMixin
 from apps.writer.filters import ContentImagesFilterSet, ImageFilterSet
@@ -95,7 +96,8 @@ class ImageViewSet(
                 "format", str, enum=sorted(EXTENSIONS), description="Without it, what fits most."
             ),
         ],
-        responses={(200, "image/png"): OpenApiTypes.BINARY},
+        responses={(200, f"image/{kind}"): OpenApiTypes.BINARY for kind in EXTENSIONS},
+        extensions=also("304"),
         filters=False,
     )
     @action(
