@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# Tests wait for the database half of their time: one process more than there are cores.
+TESTERS ?= $(shell expr $$(nproc) + 1)
 # Compiled once, not at each start of each process, whatever the caller's shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -34,7 +36,7 @@ stop: setup
 	@$(BIN)/python -m scripts.e2e stop
 
 test: setup
-	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+	@$(BIN)/pytest -n $(TESTERS) --dist worksteal $(ARGS)
 
 check: setup
 	@.ci/check

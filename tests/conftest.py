@@ -1,5 +1,6 @@
 """Alice and Bob: two accounts, each with an owner, a site and a sector. What is Alice's does not exist for Bob."""
 
+import os
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -17,13 +18,19 @@ from tests.factories import AccountFactory, SectorFactory, SiteFactory, UserFact
 
 
 def pytest_configure(config):
-    """Tests send their messages to a broker database of their own: a running worker must not take them.
+    """Each process of tests sends its messages to a broker database of its own: nobody else must take them.
 
-    A test is one transaction, in which it may take its time.
+    A test is one transaction, in which it may take its time; what it commits need not outlive the machine.
     """
-    django_settings.DATABASES["default"]["OPTIONS"].pop("options", None)
+    django_settings.DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"
     DatabaseOperations.sql_flush = _sql_flush
-    app.conf.broker_url = f"{app.conf.broker_url.rsplit('/', 1)[0]}/9"
+    django_settings.CELERY_BROKER_URL = app.conf.broker_url = broker_of_tests(0)
+
+
+def broker_of_tests(place: int) -> str:
+    """One of the two broker databases of this process; the first is the product's own."""
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return f"{app.conf.broker_url.rsplit('/', 1)[0]}/{1 + 2 * process + place}"
 
 
 def _sql_flush(self, style, tables, *, reset_sequences=False, allow_cascade=False) -> list[str]:

@@ -61,6 +61,7 @@ def start(state: State) -> State:
         "pidfile": folder / "valkey.pid",
         "logfile": log,
         "daemonize": "yes",
+        "databases": "256",  # each process of tests has its own
         # Tasks that wait must survive a crash; the append-only file alone does it.
         "appendonly": "yes",
         "save": "",

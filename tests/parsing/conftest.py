@@ -5,6 +5,7 @@ from rest_framework.test import APIClient
 
 from apps.parsing.clients import queue
 from apps.parsing.models import Source
+from tests.conftest import broker_of_tests
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ class Tasks:
 @pytest.fixture
 def tasks(settings) -> Tasks:
     """The queue on a broker database of its own, empty."""
-    settings.CELERY_BROKER_URL = f"{settings.CELERY_BROKER_URL.rsplit('/', 1)[0]}/10"
+    settings.CELERY_BROKER_URL = broker_of_tests(1)
     found = Tasks(settings.CELERY_BROKER_URL)
     found.take()
     return found

@@ -144,9 +144,9 @@ def test_a_worker_outlives_the_loss_of_its_broker(worker, api, tasks):
     with served(LinkedData(20)) as shop, worker(shop) as process:
         source = Source.objects.create(url=f"{shop.url}/", site_key="shop")
         wait_for(lambda: api.get("/internal/workers").json())
-        broker = redis.Redis.from_url(tasks.url)
+        broker, number = redis.Redis.from_url(tasks.url), tasks.url.rpartition("/")[2]
         own = wait_for(
-            lambda: [c for c in broker.client_list() if c["db"] == "10" and c["cmd"] != "client|list"]
+            lambda: [c for c in broker.client_list() if c["db"] == number and c["cmd"] != "client|list"]
         )
         for client in own:
             broker.client_kill_filter(_id=client["id"])
