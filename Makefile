@@ -43,7 +43,7 @@ check: setup
 
 e2e:
 	@$(PYTHON) scripts/setup.py e2e.txt
-	@$(BIN)/pytest tests/e2e_real $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadgroup tests/e2e_real $(ARGS)
 
 soak-kill:
 	@$(PYTHON) scripts/setup.py e2e.txt

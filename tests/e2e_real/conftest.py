@@ -14,6 +14,13 @@ from scripts.e2e.state import load, locked
 from tests.e2e_real.llm import Llm, Serving
 
 
+def pytest_collection_modifyitems(items):
+    """There is one WordPress: its tests follow one another in one process, and the other process does the rest."""
+    for item in items:
+        group = "wordpress" if "wordpress" in getattr(item, "fixturenames", ()) else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @dataclass(frozen=True)
 class WordPress:
     """A site; `users` by role: administrator, author, contributor, with login, password, application_password."""
