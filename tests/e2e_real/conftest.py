@@ -14,6 +14,7 @@ from scripts.e2e.state import load, locked
 from tests.e2e_real.llm import Llm, Serving
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """There is one WordPress: its tests follow one another in one process, and the other process does the rest."""
     for item in items:
