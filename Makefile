@@ -43,7 +43,10 @@ check: setup
 
 e2e:
 	@$(PYTHON) scripts/setup.py e2e.txt
-	@$(BIN)/pytest -n 2 --dist loadgroup tests/e2e_real $(ARGS)
+	@# There is one WordPress: what needs none runs beside what does. 5: none of these were asked for.
+	@TEST_DB_NAME=test_beside $(BIN)/pytest tests/e2e_real -m "not wordpress" $(ARGS) & beside=$$!; \
+	$(BIN)/pytest tests/e2e_real -m wordpress $(ARGS); own=$$?; \
+	wait $$beside; beside=$$?; [ $$own -eq 0 -o $$own -eq 5 ] && [ $$beside -eq 0 -o $$beside -eq 5 ]
 
 soak-kill:
 	@$(PYTHON) scripts/setup.py e2e.txt

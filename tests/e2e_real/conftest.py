@@ -14,12 +14,12 @@ from scripts.e2e.state import load, locked
 from tests.e2e_real.llm import Llm, Serving
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """There is one WordPress: its tests follow one another in one process, and the other process does the rest."""
+    """Marks what needs the one WordPress: `make e2e` runs the rest beside it."""
     for item in items:
-        group = "wordpress" if "wordpress" in getattr(item, "fixturenames", ()) else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+        if {"wordpress", "_wordpress"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.wordpress)
 
 
 @dataclass(frozen=True)
