@@ -32,13 +32,13 @@ class Document:
         path = path.replace("/api/v1/internal/", "/internal/", 1)
         return next((name for pattern, name in self._templates if pattern.fullmatch(path)), None)
 
-    def answer(self, template: str, method: str, status: int) -> dict | None:
-        operation = self._document["paths"][template].get(method.lower())
-        return operation and operation["responses"].get(str(status), {} if operation is None else None)
+    def operation(self, template: str, method: str) -> dict | None:
+        return self._document["paths"][template].get(method.lower())
 
     @lru_cache(maxsize=4096)  # noqa: B019
     def validator(self, template: str, method: str, status: int) -> jsonschema_rs.Draft4Validator:
-        media = self.answer(template, method, status)["content"]["application/json"]
+        answers = self.operation(template, method)["responses"]
+        media = answers[str(status)]["content"]["application/json"]
         return jsonschema_rs.Draft4Validator(
             {**(media.get("schema") or {}), "components": self._document["components"]}, validate_formats=True
         )
@@ -60,7 +60,7 @@ document = Document()
 def check(request, response) -> None:
     """Raises AssertionError where the answer is not what the document says."""
     template = document.template(request.path)
-    operation = template and document._document["paths"][template].get(request.method.lower())
+    operation = template and document.operation(template, request.method)
     if not operation or response.status_code in OF_THE_PROTOCOL or "format" in request.GET:
         return
     told = f"{request.method} {template} {response.status_code}"
