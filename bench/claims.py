@@ -1,13 +1,13 @@
 """What 16 workers claim side by side, and how near a stage comes to what its provider allows.
 
-    make bench-claims        (ROUNDS=9 SECONDS=1 WAVES=12 LATENCY=1)
+    make bench-claims        (ROUNDS=9 SECONDS=1 WAVES=20 LATENCY=1)
 
 claims  4 processes of 4 threads claim pending items of a run (the statement of the engine) and products to score
         (`products_claim`), one or 20 at a time, in turns; `lock` is the same for 20 items without SKIP LOCKED.
         Nothing may be handed out twice.
 stage   the engine writes articles with a provider that takes LATENCY seconds a call, 16 calls at a time. The bound is
         16 x 60 / LATENCY a minute; the rate is that of a whole run, its begin and end included. No model writes an
-        article faster than in some seconds; below that our own work on it, some 40 ms of one core, becomes the bound.
+        article faster than in some seconds; below that our own work on it, some 25 ms of one core, becomes the bound.
 
 All in a scratch database beside the configured one, which is dropped at the end. `ratio claims` and `ratio leases` are
 medians of 20 at a time over one at a time, in items a second; `ratio lock` of `lock` over 20 with SKIP LOCKED;
@@ -27,7 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 ROUNDS = int(os.environ.get("ROUNDS", 9))
 SECONDS = float(os.environ.get("SECONDS", 1))
-WAVES = int(os.environ.get("WAVES", 12))
+WAVES = int(os.environ.get("WAVES", 20))
 LATENCY = float(os.environ.get("LATENCY", 1))
 PROCESSES, THREADS = 4, 4
 CONCURRENCY = 16

@@ -28,8 +28,8 @@ COMMON = "blue red green small large soft".split()
 KINDS = "mug lamp scarf candle notebook teapot blanket puzzle wallet planter".split()
 FILL = """
 INSERT INTO parsing_externalcategory (name) SELECT 'Category ' || n FROM generate_series(1, 500) AS n;
-INSERT INTO intelligence_internalcategory (name, slug, description, is_active, created_at)
-  SELECT 'Ours ' || n, 'ours-' || n, '', true, now() FROM generate_series(1, 50) AS n;
+INSERT INTO intelligence_internalcategory (name, slug, description, is_active, created_at, updated_at)
+  SELECT 'Ours ' || n, 'ours-' || n, '', true, now(), now() FROM generate_series(1, 50) AS n;
 INSERT INTO intelligence_categorymapping (external_id, internal_id, origin, is_verified, updated_at)
   SELECT c.id, i.id, 'worker', false, now()
   FROM parsing_externalcategory c JOIN intelligence_internalcategory i ON i.name = 'Ours ' || c.id %% 50 + 1;

@@ -1,6 +1,19 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.core.checks import Error, register
+from django.core.exceptions import ImproperlyConfigured
+
+
+@register
+def internal_addresses_are_networks(**kwargs) -> list[Error]:
+    from apps.core.internal import address_allowed
+
+    try:
+        address_allowed("127.0.0.1")
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="core.E001")]
+    return []
 
 
 class CoreConfig(AppConfig):

@@ -1,7 +1,6 @@
-"""What a batch holds, item by item: read, held against its limits, made alike. No database."""
+"""What an item of a batch holds: held against its limits, made alike, as it is copied. No database."""
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -25,9 +24,6 @@ _DECIMALS = {
 # Of a number that PostgreSQL might not hold, or Python not read again.
 _EXPONENT = re.compile(rb"[0-9][eE][+-]?[0-9]{3}")
 _DIGITS = re.compile(rb"[0-9]{1000}")
-_ESCAPES = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
-)
 NULL = "\0"  # no text has one in it
 _COPY = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _known_sites: set[str] = set()
@@ -54,91 +50,6 @@ class Item(msgspec.Struct, gc=False):
     source_id: int | None = None
 
 
-class Category(msgspec.Struct):
-    name: str
-    url: str
-    site_key: str
-    parent_url: str | None = None
-
-
-class Batch(msgspec.Struct):
-    source_id: int
-    run_id: int | None = None
-    items: list[Item] = []
-    categories: list[Category] | None = None
-    stats: dict[str, Any] | None = None
-
-
-class LooseBatch(msgspec.Struct):
-    """The same, of which single items may not fit."""
-
-    source_id: int
-    run_id: int | None = None
-    items: list[msgspec.Raw] = []
-    categories: list[msgspec.Raw] | None = None
-    stats: dict[str, Any] | None = None
-
-
-_strict = msgspec.json.Decoder(Batch)
-_loose = msgspec.json.Decoder(LooseBatch)
-_item = msgspec.json.Decoder(Item)
-_category = msgspec.json.Decoder(Category)
-
-
-def read(body: bytes) -> tuple[Batch, list[int], list[dict]]:
-    """The batch, the index of each of its items as sent, and what could not be read.
-
-    Raises msgspec.DecodeError or msgspec.ValidationError where the batch as a whole does not fit.
-    """
-    try:
-        batch = _strict.decode(body)
-        return batch, list(range(len(batch.items))), []
-    except msgspec.DecodeError:
-        pass
-    # Half a surrogate pair makes no character, and the whole body no JSON.
-    body = _ESCAPES.sub(lambda m: b"\\ufffd" if m.group(1) else m.group(), body)
-    loose = _loose.decode(body)
-    items, indexes, rejected, categories = [], [], [], []
-    for index, raw in enumerate(loose.items):
-        try:
-            items.append(_item.decode(raw))
-            indexes.append(index)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            rejected.append({"index": index, "reason": str(error)[:300]})
-    for raw in loose.categories or []:
-        try:
-            categories.append(_category.decode(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-    return Batch(loose.source_id, loose.run_id, items, categories, loose.stats), indexes, rejected
-
-
-def copy_text(rows: Iterable[tuple], categories: dict[str, int | str]) -> bytes:
-    """What `row` made, in PostgreSQL's COPY format, several times faster than by field. `categories`: ids by name."""
-    lines = []
-    for row in rows:
-        line = "\t".join(row[:10])
-        if "\\" in line or "\n" in line or "\r" in line or line.count("\t") != 9:
-            line = "\t".join([value.translate(_COPY) for value in row[:10]])
-        lines.append(f"{line}\t{categories[row[10]]}\t{row[11]}\n")
-    return "".join(lines).replace(NULL, "\\N").encode()
-
-
-def categories(batch: Batch) -> list[tuple[str, str, str, str]]:
-    """(url, name, site_key, parent url) of each category once; what does not fit is left out."""
-    found = {}
-    for category in batch.categories or ():
-        label = text(category.name, NAME)
-        try:
-            url = normalised(category.url)
-            parent = normalised(category.parent_url) if category.parent_url else ""
-        except ValueError:
-            continue
-        if label and SITE_KEY.fullmatch(category.site_key):
-            found[url] = (url, label, category.site_key, parent)
-    return sorted(found.values())
-
-
 def text(value: str | None, limit: int) -> str:
     """One line of text: white space made one blank, null characters dropped, cut to `limit`."""
     if not value:
@@ -148,31 +59,45 @@ def text(value: str | None, limit: int) -> str:
     return value.strip()[:limit]
 
 
-def row(item: Item, source_id: int) -> tuple:
-    """The columns of a product: gift_id, site_key, product_url, title, description, price, currency, image_url,
-    merchant, raw_data (as JSON text), the category's name, the source's id; NULL for what there is none of. Raises
-    ValueError with a sentence.
-    """
+def key(item: Item) -> tuple[str, str]:
+    """(gift_id, address): what tells this product from all others. Raises ValueError with a sentence."""
     site_key = item.site_key
     if site_key not in _known_sites:
         if not SITE_KEY.fullmatch(site_key):
             raise ValueError("site_key: 1 to 100 letters, digits, dots, dashes and underscores are needed.")
         if len(_known_sites) < 10_000:
             _known_sites.add(site_key)
-    title = text(item.title, TITLE)
-    if not title:
-        raise ValueError("title: It is empty.")
     try:
         url = normalised(item.product_url)
     except ValueError as error:
         raise ValueError(f"product_url: {error}") from None
+    return f"{site_key}:{url}", url
+
+
+def category(item: Item) -> str:
+    """The category's name; NULL without one."""
+    return (name(item.category) or NULL) if item.category else NULL
+
+
+def line(item: Item, gift_id: str, url: str, *, plain: bool = False) -> str:
+    """The columns of a product as PostgreSQL's COPY takes them, with NULL for what there is none of: gift_id,
+    site_key, product_url, title, description, price, currency, image_url, merchant, raw_data.
+
+    plain: raw_data is written anew, or left out where it cannot be. Raises ValueError with a sentence.
+    """
+    title = text(item.title, TITLE)
+    if not title:
+        raise ValueError("title: It is empty.")
     amount, currency = price_of(item.price, item.currency)
     description = item.description or ""
     if "\0" in description:
         description = description.replace("\0", "")
-    return (
-        f"{site_key}:{url}",
-        site_key,
+    raw = raw_of(item.raw_data)
+    if plain:
+        raw = plain_json(raw, strict=False)
+    values = (
+        gift_id,
+        item.site_key,
         url,
         title,
         description.strip()[:DESCRIPTION],
@@ -180,10 +105,12 @@ def row(item: Item, source_id: int) -> tuple:
         currency,
         image_of(item.image_url) if item.image_url else "",
         name(item.merchant) if item.merchant else "",
-        raw_of(item.raw_data) or NULL,
-        (name(item.category) or NULL) if item.category else NULL,
-        source_id,
+        raw or NULL,
     )
+    joined = "\t".join(values)
+    if "\\" in joined or "\n" in joined or "\r" in joined or joined.count("\t") != 9:
+        return "\t".join([value.translate(_COPY) for value in values])
+    return joined
 
 
 @lru_cache(maxsize=4096)

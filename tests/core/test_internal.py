@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
+from apps.core.apps import internal_addresses_are_networks
 from apps.core.errors import Conflict, Invalid
 from apps.core.internal import InternalView
 
@@ -101,6 +102,13 @@ def test_addresses(tokens, settings):
     assert client(REMOTE_ADDR="::ffff:10.2.3.4").get("/internal/echo").status_code == 200
     assert client(REMOTE_ADDR="2001:db8::1").get("/internal/echo").status_code == 200
     assert client(REMOTE_ADDR="2001:db8::2").get("/internal/echo").status_code == 403
+
+
+def test_addresses_that_are_none_are_told_at_the_start(settings):
+    assert internal_addresses_are_networks() == []
+    settings.INTERNAL_ALLOW_IPS = ["10.0.0.0/8", "10.0.0.300"]
+    (error,) = internal_addresses_are_networks()
+    assert "10.0.0.300" in error.msg and "Give addresses or CIDR" in error.msg
 
 
 def test_what_does_not_fit_is_a_list_that_names_the_fields(tokens):

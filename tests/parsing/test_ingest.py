@@ -9,7 +9,7 @@ from django.db import connection
 from apps.parsing.addresses import normalised
 from apps.parsing.items import price_of
 from apps.parsing.models import ExternalCategory, Product, Source, SourceRun
-from apps.parsing.services.ingest import batch_ingest
+from apps.parsing.services.ingest import SAMPLE, batch_ingest
 from tests.billing.threads import at_once
 from tests.parsing.conftest import ingest, item
 
@@ -167,6 +167,21 @@ def test_odd_unicode_null_characters_and_what_is_too_large(api, source):
     assert (str(rows["5"].price), rows["5"].currency) == ("1299.90", "PLN")
 
 
+def test_one_that_is_nested_too_deep_does_not_spoil_the_others(api, source):
+    deep = b'{"a]": {"b": ' + b"[" * 5000 + b'"x\\"]"' + b"]" * 5000 + b', "c": 1}}'
+    items = [json.dumps(item(n)).encode() for n in range(3)]
+    items[1] = items[1][:-1] + b', "raw_data": ' + deep + b"}"
+    body = b'{"source_id": %d, "items": [%s]}' % (source.pk, b",".join(items))
+    answer = api.post("/internal/ingest-batch", body, content_type="application/json")
+    assert answer.status_code == 200 and answer.json()["items_new"] == 3, answer.content
+    raw = Product.objects.get(product_url__endswith="/1").raw_data["a]"]
+    assert raw["c"] == 1
+    depth, inner = 0, raw["b"]
+    while inner is not None:
+        depth, (inner,) = depth + 1, inner
+    assert 90 < depth < 100
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -181,9 +196,14 @@ def test_a_body_that_is_no_batch(api, body):
 
 
 def test_an_unknown_source_stores_nothing(api, db):
-    for source_id in (424_242, 0, -5, 2**62):
+    for source_id in (424_242, 0, -5, 2**62, 2**63, 2**80, -(2**80)):
         answer = ingest(api, source_id, [item(1, category="Mugs")])
         assert answer.status_code == 404 and "source" in answer.json()["detail"]
+    known = Source.objects.create(url="https://shop.example.com/", site_key="shop")
+    for run_id in (424_242, 0, 2**80, -(2**80)):
+        body = {"source_id": known.pk, "run_id": run_id, "items": [item(1)]}
+        answer = api.post("/internal/ingest-batch", body, format="json")
+        assert answer.status_code == 404 and "run_id" in answer.json()["detail"]
     assert (
         not Product.objects.exists()
         and not SourceRun.objects.exists()
@@ -223,6 +243,20 @@ def test_items_may_name_another_source(api, source):
     assert set(Product.objects.values_list("source_id", flat=True)) == {source.pk, child.pk}
     source.refresh_from_db(), child.refresh_from_db()
     assert (source.items_total, child.items_total) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_known_product_among_new_ones_that_the_sample_misses(api, source):
+    items = [item(n) for n in range(3 * SAMPLE)]
+    assert ingest(api, source, [items[1]]).json()["items_new"] == 1
+    items[1]["title"] = "Renamed"
+    items[2] = items[1] | {"title": ""}  # the same product, not fit to be stored
+    answer = ingest(api, source, items).json()
+    assert (answer["items_ingested"], answer["items_new"], answer["items_updated"]) == (191, 190, 1)
+    assert answer["rejected"] == [{"index": 2, "reason": "title: It is empty."}]
+    assert Product.objects.count() == 191 and Product.objects.filter(title="Renamed").count() == 1
+    source.refresh_from_db()
+    assert source.items_total == 191
 
 
 def test_5000_in_a_batch(api, source, django_assert_max_num_queries):

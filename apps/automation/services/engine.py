@@ -41,6 +41,9 @@ MAX_DELAY_SECONDS = 60
 # How often a stage at work looks whether it is still wanted, and tells its progress.
 CHECK_SECONDS = 0.25
 PROGRESS_SECONDS = 0.5
+# The threads of a stage begin one after the other: side by side they would wait for each other's work of ours, and at
+# the end of their calls all at once again.
+APART_SECONDS = 0.02
 
 CLAIM = """
 UPDATE automation_runitem SET state = 'claimed', claim_token = %s, claimed_at = NULL
@@ -191,8 +194,8 @@ class Engine:
         reason: BaseException | None = None
         self.stopping.clear()
         with ThreadPoolExecutor(threads, thread_name_prefix=f"run{self.run.pk}-{stage.number}") as pool:
-            for _ in range(threads):
-                pool.submit(self._thread, stage, config, todo, ended)
+            for n in range(threads):
+                pool.submit(self._thread, stage, config, todo, ended, n * APART_SECONDS)
             try:
                 while True:
                     now = time.monotonic()
@@ -255,13 +258,16 @@ class Engine:
                 given += 1
         return given
 
-    def _thread(self, stage: Stage, config: dict, todo: SimpleQueue, ended: SimpleQueue) -> None:
+    def _thread(
+        self, stage: Stage, config: dict, todo: SimpleQueue, ended: SimpleQueue, begins_after: float
+    ) -> None:
         """One thread of a stage: items until it is told None. It closes the database connection that it opened.
 
         It rests by itself after each batch: the delay spares the provider, it does not queue the others.
         """
         worked, rest_until = 0, 0.0
         delay = min(self.settings.delay_within_stage, MAX_DELAY_SECONDS)
+        time.sleep(begins_after)
         try:
             while (item := todo.get()) is not None:
                 try:

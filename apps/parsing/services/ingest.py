@@ -6,8 +6,9 @@ are never written here.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 from django.conf import settings
@@ -15,10 +16,17 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from apps.core.errors import NotFound
 from apps.core.internal import Unprocessable
-from apps.parsing import items as reading
+from apps.core.ratelimit import first_row
+from apps.core.sql import prepared_row
+from apps.parsing.batches import Batch, Incoming
+from apps.parsing.items import NULL, plain_json
 from apps.parsing.models import Source, SourceRun
 
 STATS_BYTES = 16 * 1024
+# Of the products of a batch that many are looked for; where none of them is known, the others are taken for new too.
+SAMPLE = 64
+# Rows written at a time, while the database still works on those before.
+ROWS = 16
 
 # All that a batch must know, asked once: on a small batch each question costs as much as its rows.
 # OFFSET 0: one look into the index a key, never a scan of all products.
@@ -26,12 +34,15 @@ _LOOK = """
 SELECT
   ARRAY(SELECT id FROM parsing_source WHERE id = ANY(%(sources)s::bigint[])),
   (SELECT json_object_agg(name, id) FROM parsing_externalcategory WHERE name = ANY(%(names)s::text[])),
-  ARRAY(SELECT key FROM unnest(string_to_array(%(keys)s, E'\\n')) AS key
-    WHERE EXISTS (SELECT FROM parsing_product p WHERE p.gift_id = key OFFSET 0)),
+  CASE WHEN %(sample)s::text = '' OR EXISTS (SELECT FROM unnest(string_to_array(%(sample)s::text, E'\\n')) AS key
+    WHERE EXISTS (SELECT FROM parsing_product p WHERE p.gift_id = key OFFSET 0))
+  THEN ARRAY(SELECT key FROM unnest(string_to_array(%(keys)s::text, E'\\n')) AS key
+    WHERE EXISTS (SELECT FROM parsing_product p WHERE p.gift_id = key OFFSET 0))
+  ELSE '{}'::text[] END,
   run.id, run.status
 FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
-  SELECT id, status FROM parsing_sourcerun WHERE source_id = %(source)s
-    AND (id = %(run)s OR %(run)s IS NULL AND status IN ('queued', 'running')) LIMIT 1
+  SELECT id, status FROM parsing_sourcerun WHERE source_id = %(source)s::bigint
+    AND (id = %(run)s::bigint OR %(run)s::bigint IS NULL AND status IN ('queued', 'running')) LIMIT 1
 ) AS run ON true
 """
 _NAMES = """
@@ -108,110 +119,112 @@ class Known:
 def batch_ingest(*, body: bytes) -> Ingested:
     """Stores a batch as it came over the wire. Raises Unprocessable, NotFound for an unknown source or run."""
     try:
-        batch, indexes, rejected = reading.read(body)
+        incoming = Incoming(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unprocessable([str(error)]) from None
-    read: list[tuple[int, tuple]] = []
-    for index, item in zip(indexes, batch.items, strict=True):
-        source_id = batch.source_id if item.source_id is None else item.source_id
-        try:
-            read.append((index, reading.row(item, source_id)))
-        except ValueError as error:
-            rejected.append({"index": index, "reason": str(error)})
-    categories = reading.categories(batch)
-    known = _look(batch, [row for _, row in read], categories)
+    batch = incoming.batch
+    known = _look(incoming)
     if batch.source_id not in known.sources:
         raise NotFound(f"There is no source {batch.source_id}. Make it with POST /internal/sources.")
-    rows: dict[str, tuple] = {}
-    for index, row in read:
-        if row[-1] in known.sources:
-            rows[row[0]] = row
-        else:
-            rejected.append({"index": index, "reason": f"source_id: There is no source {row[-1]}."})
     # A run that is made here is committed before the rest: who waits for it must hold nothing.
     known.run = known.run or _new_run(batch)
     try:
-        result = _store(batch, known, rows, categories)
+        result = _store(incoming, known)
     except DataError:
         # JSON that our reader takes and PostgreSQL does not: written anew it is plain.
-        plain = {
-            key: (*r[:9], reading.plain_json(r[9], strict=False) or reading.NULL, *r[10:])
-            for key, r in rows.items()
-        }
-        result = _store(batch, known, plain, categories)
-    result.rejected = sorted(rejected, key=lambda r: r["index"])
+        result = _store(incoming, known, plain=True)
+    result.rejected = [
+        {"index": index, "reason": reason} for index, reason in sorted(incoming.rejected.items())
+    ]
     return result
 
 
-def _look(batch: reading.Batch, rows: Iterable[tuple], categories: list[tuple]) -> Known:
-    names = {r[10] for r in rows} | {c[1] for c in categories}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _LOOK,
-            {
-                "source": batch.source_id,
-                "sources": [n for n in {batch.source_id, *(r[11] for r in rows)} if 0 < n < 2**63],
-                "names": list(names - {reading.NULL}),
-                # No address has a line break in it, and a list of texts is ten times the work.
-                "keys": "\n".join([r[0] for r in rows]),
-                "run": batch.run_id,
-            },
-        )
-        sources, ids, gift_ids, run_id, status = cursor.fetchone()
+def _id(given: int) -> int:
+    """The id that is meant; 0, which nothing has, for a number that none can be."""
+    return given if 0 < given < 2**63 else 0
+
+
+def _look(incoming: Incoming, *, surely: bool = False) -> Known:
+    """surely: each product is looked for, however many there are."""
+    batch, keys = incoming.batch, list(incoming.entries)
+    # No address has a line break in it, and a list of texts is ten times the work.
+    sample = [] if surely or len(keys) <= SAMPLE else keys[:: len(keys) // SAMPLE]
+    sources, ids, gift_ids, run_id, status = first_row(
+        _LOOK,
+        {
+            "source": _id(batch.source_id),
+            "sources": [_id(n) for n in incoming.source_ids],
+            "names": list(incoming.names - {NULL}),
+            "keys": "\n".join(keys),
+            "sample": "\n".join(sample),
+            "run": None if batch.run_id is None else _id(batch.run_id),
+        },
+    )
     run = SourceRun(pk=run_id, source_id=batch.source_id, status=status) if run_id else None
     return Known(set(sources), ids or {}, set(gift_ids), run)
 
 
-def _store(batch: reading.Batch, known: Known, rows: dict[str, tuple], categories: list[tuple]) -> Ingested:
-    ordered = [rows[key] for key in sorted(rows)]
+def _store(incoming: Incoming, known: Known, *, plain: bool = False) -> Ingested:
     while True:
         try:
-            return _store_known(batch, known, ordered, categories)
+            return _store_known(incoming, known, plain)
         except IntegrityError as error:
             if "product_gift_id" not in str(error):
                 raise
-            # Another batch has just stored one of the new ones, which is known by now: at least one less each time.
-            known.gift_ids = _look(batch, ordered, categories).gift_ids
+            # One that was taken for new is there, or another batch has just stored it: at least one less each time.
+            known.gift_ids = _look(incoming, surely=True).gift_ids
 
 
-def _store_known(batch: reading.Batch, known: Known, rows: list[tuple], categories: list[tuple]) -> Ingested:
-    result = Ingested(items_ingested=len(rows), categories_ingested=len(categories))
-    new = [r for r in rows if r[0] not in known.gift_ids]
+def _store_known(incoming: Incoming, known: Known, plain: bool) -> Ingested:
+    result = Ingested(categories_ingested=len(incoming.categories))
+    ordered = sorted(incoming.entries)
+    new = [gift_id for gift_id in ordered if gift_id not in known.gift_ids]
     with transaction.atomic():
+        made, kept = Counter(), Counter()
         with connection.cursor() as cursor:
-            ids = _category_ids(cursor, known, rows, categories)
-            if new:
-                _copy(cursor, f"parsing_product ({_COLUMNS})", reading.copy_text(new, ids))
-                result.items_new = len(new)
-            if len(new) < len(rows):
+            reading = {
+                "sources": known.sources,
+                "names": _category_ids(cursor, known, incoming),
+                "plain": plain,
+            }
+            _copy(cursor, f"parsing_product ({_COLUMNS})", incoming.lines(new, made=made, **reading))
+            if len(new) < len(ordered):
                 cursor.execute(_TABLE)
-                old = [r for r in rows if r[0] in known.gift_ids]
-                _copy(cursor, "pg_temp.parsing_batch", reading.copy_text(old, ids))
+                old = [gift_id for gift_id in ordered if gift_id in known.gift_ids]
+                _copy(cursor, "pg_temp.parsing_batch", incoming.lines(old, made=kept, **reading))
                 cursor.execute(_UPDATE)
                 result.items_updated = cursor.fetchone()[0]
-        if categories:
-            _discover(batch, categories)
-        _count(batch, known.run, result, Counter(r[11] for r in new))
+        result.items_new = made.total()
+        result.items_ingested = made.total() + kept.total()
+        if incoming.categories:
+            _discover(incoming.batch, incoming.categories)
+        _count(incoming.batch, known.run, result, made)
     return result
 
 
-def _copy(cursor, table: str, lines: bytes) -> None:
+def _copy(cursor, table: str, lines: Iterator[str]) -> None:
+    """Sends what `lines` makes while it makes it."""
+    chunk = list(islice(lines, ROWS))
+    if not chunk:
+        return
     with connection.wrap_database_errors, cursor.cursor.copy(f"COPY {table} FROM STDIN") as copy:
-        copy.write(lines)
+        while chunk:
+            copy.write("".join(chunk).replace(NULL, "\\N").encode())
+            chunk = list(islice(lines, ROWS))
 
 
-def _category_ids(cursor, known: Known, rows: list[tuple], categories: list[tuple]) -> dict[str, int | str]:
+def _category_ids(cursor, known: Known, incoming: Incoming) -> dict[str, int | str]:
     """The id of each category that the batch names; what has none yet is made."""
-    missing = ({r[10] for r in rows} | {c[1] for c in categories}) - known.categories.keys() - {reading.NULL}
+    missing = incoming.names - known.categories.keys() - {NULL}
     made = {}
     if missing:
         cursor.execute(_NAMES, {"names": list(missing)})
         cursor.nextset()
         made = dict(cursor.fetchall())
-    return {**known.categories, **made, reading.NULL: reading.NULL}
+    return {**known.categories, **made, NULL: NULL}
 
 
-def _new_run(batch: reading.Batch) -> SourceRun:
+def _new_run(batch: Batch) -> SourceRun:
     """Opens a run of the batch's source, or joins the one that was opened just now."""
     if batch.run_id is not None:
         raise NotFound(f"Source {batch.source_id} has no run {batch.run_id}. Leave run_id out to open one.")
@@ -223,7 +236,7 @@ def _new_run(batch: reading.Batch) -> SourceRun:
     return found
 
 
-def _discover(batch: reading.Batch, categories: list[tuple]) -> None:
+def _discover(batch: Batch, categories: list[tuple]) -> None:
     """Categories that are not known yet become sources in the backlog."""
     parents = dict(Source.objects.filter(url__in={c[3] for c in categories if c[3]}).values_list("url", "pk"))
     Source.objects.bulk_create(
@@ -243,45 +256,48 @@ def _discover(batch: reading.Batch, categories: list[tuple]) -> None:
     )
 
 
-# The sources before the run, as whoever ends a run does it.
+# The sources before the run, as whoever ends a run does it: the run is looked for when they are done.
 _COUNT = """
-UPDATE parsing_source s SET items_total = s.items_total + n.new,
-  status = CASE WHEN n.begins THEN 'running' ELSE s.status END
-FROM (
-  SELECT s.id, u.new, s.id = %(begun)s AND s.status IN ('waiting', 'queued', 'error') AS begins
-  FROM unnest(%(ids)s::bigint[], %(made)s::bigint[]) AS u(id, new) JOIN parsing_source s ON s.id = u.id
-  WHERE u.new > 0 OR (s.id = %(begun)s AND s.status IN ('waiting', 'queued', 'error'))
-  ORDER BY s.id FOR NO KEY UPDATE OF s
-) AS n
-WHERE s.id = n.id;
-UPDATE parsing_sourcerun SET items_scraped = items_scraped + %(items)s, items_new = items_new + %(new)s,
-  items_updated = items_updated + %(updated)s, stats = stats || %(stats)s::jsonb,
-  lease_until = CASE WHEN status IN ('queued', 'running') THEN greatest(lease_until,
-    now() + make_interval(secs => CASE worker WHEN '' THEN %(task)s ELSE %(lease)s END)) ELSE lease_until END,
-  started_at = coalesce(started_at, now()),
-  status = CASE status WHEN 'queued' THEN 'running' ELSE status END
-WHERE id = %(run_id)s
+WITH grown AS (
+  UPDATE parsing_source s SET items_total = s.items_total + n.new,
+    status = CASE WHEN n.begins THEN 'running' ELSE s.status END
+  FROM (
+    SELECT s.id, u.new, s.id = %(begun)s::bigint AND s.status IN ('waiting', 'queued', 'error') AS begins
+    FROM unnest(%(ids)s::bigint[], %(made)s::bigint[]) AS u(id, new) JOIN parsing_source s ON s.id = u.id
+    WHERE u.new > 0 OR (s.id = %(begun)s::bigint AND s.status IN ('waiting', 'queued', 'error'))
+    ORDER BY s.id FOR NO KEY UPDATE OF s
+  ) AS n
+  WHERE s.id = n.id RETURNING s.id
+), counted AS (
+  UPDATE parsing_sourcerun SET items_scraped = items_scraped + %(items)s::int, items_new = items_new + %(new)s::int,
+    items_updated = items_updated + %(updated)s::int, stats = stats || %(stats)s::jsonb,
+    lease_until = CASE WHEN status IN ('queued', 'running') THEN greatest(lease_until, now()
+      + make_interval(secs => CASE worker WHEN '' THEN %(task)s::int ELSE %(lease)s::int END)) ELSE lease_until END,
+    started_at = coalesce(started_at, now()),
+    status = CASE status WHEN 'queued' THEN 'running' ELSE status END
+  WHERE id = %(run_id)s::bigint AND (SELECT count(*) FROM grown) >= 0 RETURNING id
+)
+SELECT count(*) FROM counted
 """
 
 
-def _count(batch: reading.Batch, run: SourceRun, result: Ingested, made: dict[int, int]) -> None:
+def _count(batch: Batch, run: SourceRun, result: Ingested, made: dict[int, int]) -> None:
     stats = msgspec.json.encode(batch.stats or {})
     if len(stats) > STATS_BYTES:
         stats = b"{}"
     grown = {batch.source_id: 0, **made}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _COUNT,
-            {
-                "ids": list(grown),
-                "made": list(grown.values()),
-                "begun": batch.source_id if run.status in SourceRun.OPEN else None,
-                "items": result.items_ingested,
-                "new": result.items_new,
-                "updated": result.items_updated,
-                "stats": reading.plain_json(stats),
-                "task": settings.PARSING_TASK_SECONDS,
-                "lease": settings.PARSING_LEASE_SECONDS,
-                "run_id": run.pk,
-            },
-        )
+    prepared_row(
+        _COUNT,
+        {
+            "ids": list(grown),
+            "made": list(grown.values()),
+            "begun": batch.source_id if run.status in SourceRun.OPEN else None,
+            "items": result.items_ingested,
+            "new": result.items_new,
+            "updated": result.items_updated,
+            "stats": plain_json(stats),
+            "task": settings.PARSING_TASK_SECONDS,
+            "lease": settings.PARSING_LEASE_SECONDS,
+            "run_id": run.pk,
+        },
+    )
