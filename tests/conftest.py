@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from importlib import import_module
 
 import pytest
 from django.apps import apps
@@ -12,6 +11,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import Account, Sector, Site, User
 from apps.accounts.services.sessions import session_open
+from apps.intelligence import known_models
 from config.celery import app
 from tests import conformance
 from tests.factories import AccountFactory, SectorFactory, SiteFactory, UserFactory
@@ -103,7 +103,7 @@ def bob(db) -> Actor:
 @pytest.fixture
 def ai_models(db) -> None:
     """The models that a migration loads; a test with transactions of its own leaves an empty database behind."""
-    import_module("apps.intelligence.migrations.0002_known_models").load(apps, None)
+    known_models.load(apps, None)
 
 
 @pytest.fixture
