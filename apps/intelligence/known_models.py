@@ -14,9 +14,8 @@ MODELS = [
 ]
 
 
-def load(apps, schema_editor) -> None:
-    """Store those that are not there; one that is stays as staff left it. `apps`: of a migration, or Django's own."""
-    model = apps.get_model("intelligence", "AIModel")
+def known_models_load(model) -> None:
+    """Store those that are not there; one that is stays as staff left it. `model`: AIModel, a migration has its own."""
     for provider, name, kind, testing, default, cost_in, cost_out, cost_image in MODELS:
         model.objects.get_or_create(
             provider=provider,

@@ -4,9 +4,13 @@ import apps.core.fields
 import django.contrib.postgres.indexes
 import django.contrib.postgres.search
 import django.db.models.deletion
-from apps.intelligence import known_models
+from apps.intelligence.known_models import known_models_load
 from django.conf import settings
 from django.db import migrations, models
+
+
+def load(apps, schema_editor):
+    known_models_load(apps.get_model("intelligence", "AIModel"))
 
 
 class Migration(migrations.Migration):
@@ -204,5 +208,5 @@ class Migration(migrations.Migration):
                 ('followed_to', models.DateTimeField()),
             ],
         ),
-        migrations.RunPython(known_models.load, migrations.RunPython.noop),
+        migrations.RunPython(load, migrations.RunPython.noop),
     ]
