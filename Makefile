@@ -42,7 +42,7 @@ check: setup
 	@.ci/check
 
 e2e:
-	@$(PYTHON) scripts/setup.py e2e.txt
+	@$(PYTHON) scripts/setup.py bench.txt
 	@# There is one WordPress: what needs none runs beside what does. 5: none of these were asked for.
 	@TEST_DB_NAME=test_beside $(BIN)/pytest tests/e2e_real -m "not wordpress" $(ARGS) & beside=$$!; \
 	$(BIN)/pytest tests/e2e_real -m wordpress $(ARGS); own=$$?; \

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 ROWS = int(os.environ.get("ROWS", 10_000))
-ROUNDS = max(9, int(os.environ.get("ROUNDS", 11)))
+ROUNDS = int(os.environ.get("ROUNDS", 11))
 LIBRARY = 100_000
 LOOPED = 50
 DATABASE = "bench_igny8_bulk"

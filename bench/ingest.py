@@ -18,7 +18,7 @@ import sys
 import time
 
 ROWS = int(os.environ.get("ROWS", 100_000))
-ROUNDS = max(9, int(os.environ.get("ROUNDS", 9)))
+ROUNDS = int(os.environ.get("ROUNDS", 9))
 SIZES = (50, 500, 5000)
 DATABASE = "bench_igny8_ingest"
 COLUMNS = (

@@ -30,7 +30,7 @@ from config.embedded.state import free_ports
 
 DATABASE = "bench_library"
 ACCOUNTS, ADDED = 20, 2000
-ROUNDS, SECONDS = max(9, int(os.environ.get("ROUNDS", 9))), float(os.environ.get("SECONDS", 1))
+ROUNDS, SECONDS = int(os.environ.get("ROUNDS", 9)), float(os.environ.get("SECONDS", 1))
 SETTINGS = {"ours": "config.settings", "plain": "bench.library_plain", "floor": "bench.library_floor"}
 API = "/api/v1/keywords-library/"
 

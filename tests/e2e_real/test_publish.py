@@ -293,6 +293,29 @@ def test_an_author_with_fewer_rights(alice, wordpress, rest, settings):
     assert len(posts_of(rest, content)) == 1
 
 
+def test_categories_that_were_taken_away_are_gone_there_too(connected, rest):
+    content = ApprovedContentFactory(site=connected.site, categories=["Coffee"], tags=["cold"])
+    assert publish(content)["fields"]["categories"] == "kept"
+    assert [t["name"] for t in terms_of(rest, content)] == ["Coffee"]
+    Content.objects.filter(pk=content.pk).update(categories=[], tags=[])
+    done = publish(content, "test:2")
+    assert (done["fields"]["categories"], done["fields"]["tags"]) == ("kept", "kept")
+    assert "Coffee" not in [t["name"] for t in terms_of(rest, content)]
+    assert posts_of(rest, content)[0]["tags"] == []
+    modified = posts_of(rest, content)[0]["modified_gmt"]
+    publish(content, "test:3")
+    assert posts_of(rest, content)[0]["modified_gmt"] == modified
+    # One that never had any keeps the one that WordPress gives it.
+    without = ApprovedContentFactory(site=connected.site, categories=[])
+    publish(without), publish(without, "test:2")
+    assert len(terms_of(rest, without)) == 1
+
+
+def terms_of(rest, content) -> list[dict]:
+    post = posts_of(rest, content)[0]
+    return rest.get("/categories", params={"post": post["id"]}).json()
+
+
 def test_a_contributor_is_told_why_not(alice, wordpress, settings):
     settings.OUTBOUND_ALLOW_PRIVATE = ["127.0.0.1/32"]
     pk = connect(alice, wordpress.url, wordpress, role="contributor")

@@ -41,6 +41,16 @@ def article(alice) -> Content:
     return Content.objects.get(pk=answer.json()["data"]["id"])
 
 
+def test_a_restore_empties_no_approved_article(alice, article):
+    change(alice, article, html="")
+    change(alice, article, html="<p>Written.</p>", status="review")
+    change(alice, article, status="approved")
+    answer = post(alice, article, 2)
+    assert answer.status_code == 409 and "emptied" in answer.json()["error"]
+    article.refresh_from_db()
+    assert article.html == "<p>Written.</p>"
+
+
 def test_each_change_of_the_text_is_a_version_and_no_other_change_is(alice, article):
     change(alice, article, html="<p>One two.</p><p>Four five.</p>", tags=["Coffee"])
     change(alice, article, status="review")

@@ -6,7 +6,9 @@ from apps.automation.models import Run, RunItem
 from apps.automation.services.stages import Stage
 from apps.notifications.services import notify
 from apps.notifications.services.webhooks import event_send
+from apps.writer.models import Content
 
+PUBLISHING = 7
 # Stage -> the type without its end, what it makes, and where that is to be seen.
 TOLD = {
     1: ("ai_cluster", "Keywords clustered", "/planner/clusters"),
@@ -45,7 +47,34 @@ def stage_tell(*, run: Run, stage: Stage) -> tuple[int, int]:
             },
             key=f"run:{run.pk}:stage:{stage.number}",
         )
+    if stage.number == PUBLISHING and failed:
+        _tell_unpublished(run)
     return done, failed
+
+
+def _tell_unpublished(run: Run) -> None:
+    """Of what a run has approved and could not put out, as a job that publishes tells it."""
+    failed = dict(
+        RunItem.objects.filter(run=run, stage=PUBLISHING, state=RunItem.State.FAILED)
+        .order_by("object_id")
+        .values_list("object_id", "error")
+    )
+    approved = Content.objects.filter(pk__in=failed, status=Content.Status.APPROVED)
+    ids = list(approved.order_by("pk").values_list("pk", flat=True))
+    if ids:
+        notify(
+            account_id=run.account_id,
+            site_id=run.site_id,
+            notification_type="content_publish_failed",
+            severity="error",
+            title="Publishing failed",
+            message=f"{len(ids)} article{'s' if len(ids) > 1 else ''} could not be published: {failed[ids[0]]}",
+            action_label="View content",
+            action_url="/writer/content",
+            metadata={"content_ids": ids[:100], "count": len(ids), "run_id": run.pk},
+            event_data={"content_ids": ids},
+            key=f"publish_failed:run:{run.pk}",
+        )
 
 
 def run_tell_finished(*, run: Run) -> None:

@@ -156,8 +156,10 @@ def _wanted(
     for name in ("excerpt", "featured_media"):
         if name not in kind.fields:
             del fields[name]
-    if not fields.get("categories"):
-        fields.pop("categories", None)  # WordPress gives its default one
+    synced = post_of(integration=integration, content=content)
+    # WordPress gives its default one, which stays: but for categories of ours that the editor has taken away.
+    if not fields.get("categories") and not (synced and "categories" in synced.sent):
+        fields.pop("categories", None)
     meta = meta_values(content, kind.meta)
     if meta:
         fields["meta"] = meta
