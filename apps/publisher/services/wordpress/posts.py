@@ -52,12 +52,17 @@ class Written:
     url: str
     published_at: datetime
     fields: dict[str, str] = field(default_factory=dict)
+    # False: a draft, as the account wants it, which people publish there.
+    is_out: bool = True
     # Says, in the transaction that makes the article published, that both sides agree on it.
     agreed: Callable[[], None] = lambda: None
 
 
-def post_write(*, content: Content, integration: SiteIntegration, again: bool) -> Written:
+def post_write(
+    *, content: Content, integration: SiteIntegration, again: bool, as_draft: bool = False
+) -> Written:
     """Makes or updates the post of an article and reads it back. `again`: it was begun before, and not ended.
+    `as_draft`: it is left to people to publish it there; what they have moved on stays where it is.
 
     May be done any number of times, also side by side. No transaction may be open. Raises TargetFailed,
     EditedOnBothSides, and Busy when somebody else publishes the same article.
@@ -78,6 +83,8 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
                 WordPressPost.objects.filter(pk=post.pk).update(tidy_at=timezone.now() + LATE)
             kind = kind_of(site, integration, post.post_type)
             wanted = _wanted(site, integration, kind, post.content, images, media, alt_kept)
+            if as_draft:
+                wanted.fields["status"] = "draft"
             synced, stored, sent = post_bring(site, integration, post, wanted, kind.as_synced)
     except WordPressError as error:
         raise TargetFailed.of(error) from error
@@ -92,7 +99,7 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
         kind=kind.as_synced,
         images={m.url: [pk, m.external_id] for pk, m in media.items() if m.url in wanted.fields["content"]},
     )
-    if stored["status"] != "publish":
+    if stored["status"] != "publish" and not as_draft:
         with transaction.atomic():
             agreed()  # who reviews it there may edit it: that is theirs from now on
         raise TargetFailed(
@@ -100,11 +107,13 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
             f"the user {integration.username} the right to publish."
         )
     published_at = datetime.fromisoformat(stored["date_gmt"]).replace(tzinfo=UTC)
+    is_out, fields = stored["status"] == "publish", told(content, wanted, stored)
     return Written(
         external_id=str(post.external_id),
         url=stored["link"],
         published_at=published_at,
-        fields=told(content, wanted, stored),
+        fields=fields | {"status": "kept" if is_out else "changed"},
+        is_out=is_out,
         agreed=agreed,
     )
 
