@@ -11,6 +11,7 @@ from pathlib import Path
 import django
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.core.checks import Tags, run_checks
 from django.core.management import call_command
 from django.db import OperationalError
 
@@ -22,6 +23,10 @@ def main() -> int:
         collect_static()
         return 0
     try:
+        # Called like this migrate checks nothing, as it does from the command line.
+        if errors := run_checks(tags=[Tags.database], databases=["default"]):
+            print(*errors, sep="\n", file=sys.stderr)
+            return 1
         call_command("migrate", interactive=False, verbosity=1 if sys.stdout.isatty() else 0)
         collect_static()
         call_command("load_catalogue")

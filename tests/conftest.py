@@ -2,16 +2,16 @@
 
 import os
 from dataclasses import dataclass
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.conf import settings as django_settings
 from django.db.backends.postgresql.operations import DatabaseOperations
 from rest_framework.test import APIClient
 
 from apps.accounts.models import Account, Sector, Site, User
 from apps.accounts.services.sessions import session_open
+from apps.intelligence.known_models import known_models_load
+from apps.intelligence.models import AIModel
 from config.celery import app
 from tests import conformance
 from tests.factories import AccountFactory, SectorFactory, SiteFactory, UserFactory
@@ -103,7 +103,7 @@ def bob(db) -> Actor:
 @pytest.fixture
 def ai_models(db) -> None:
     """The models that a migration loads; a test with transactions of its own leaves an empty database behind."""
-    import_module("apps.intelligence.migrations.0002_known_models").load(apps, None)
+    known_models_load(AIModel)
 
 
 @pytest.fixture

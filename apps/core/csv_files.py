@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -19,6 +20,10 @@ def csv_lines(header: Iterable[str], rows: Iterable[tuple]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield "\ufeff" + writer.writerow(header)
     for row in rows:
-        yield writer.writerow(
-            f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row
-        )
+        yield writer.writerow(map(_shown, row))
+
+
+def _shown(cell: object) -> object:
+    if isinstance(cell, datetime):
+        return cell.isoformat().replace("+00:00", "Z")
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

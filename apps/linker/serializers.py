@@ -1,6 +1,6 @@
 from rest_framework import serializers
 
-from apps.core.serializers import IdsField, TenantSerializer
+from apps.core.serializers import IdsField, TenantRelatedField, TenantSerializer
 from apps.linker.models import Link, LinkPass
 from apps.writer.models import Content
 
@@ -42,7 +42,7 @@ class OptionsSerializer(serializers.Serializer):
 
 
 class ProcessLinksSerializer(OptionsSerializer):
-    content_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    content_id = TenantRelatedField(queryset=Content.objects.only("pk"))
     target_ids = IdsField(
         required=False,
         allow_null=True,

@@ -7,7 +7,6 @@ from django.db.models import Count
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
-from rest_framework.generics import get_object_or_404
 from rest_framework.response import Response
 
 from apps.billing.services.ledger import Superseded
@@ -52,7 +51,7 @@ class LinkerViewSet(TenantMixin, viewsets.GenericViewSet):
         Costs a link pass when links were added. What is published gets them when it is published again.
         """
         data = self.validated()
-        content = get_object_or_404(self.get_queryset().only("pk"), pk=data["content_id"])
+        content = data["content_id"]
         wanted = {name: data[name] for name in ("max_links", "target_ids")}
         if wanted["target_ids"]:
             self.own_ids("target_ids", wanted["target_ids"])

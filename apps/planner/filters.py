@@ -107,7 +107,7 @@ def _library_query(asked: tuple[tuple[str, str], ...]) -> LibraryQuery:
     found = form.cleaned_data
 
     def several(name: str) -> tuple:
-        return tuple(sorted(set(found[name] or [])))
+        return tuple(sorted({value for value in found[name] or [] if value}))  # "1,2," has an empty one
 
     return LibraryQuery(
         sector_ids=several("sector_ids"),

@@ -160,7 +160,7 @@ def test_the_same_key_links_and_costs_once(alice, article, pages):
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ({}, 400), ({"content_id": "x"}, 400), ({"content_id": 10**9}, 404), ({"content_id": 10**30}, 400),
+        ({}, 400), ({"content_id": "x"}, 400), ({"content_id": 10**9}, 400), ({"content_id": 10**30}, 400),
         ({"content_id": 0, "max_links": 0}, 400), ({"content_id": 0, "max_links": 51}, 400),
         ({"content_id": 0, "dry_run": True, "use_model": True}, 400), ({"content_id": 0, "target_ids": []}, 400),
         ({"content_id": 0, "dry_run": "maybe"}, 400),
@@ -175,7 +175,8 @@ def test_who_may_not(alice, bob, article, pages):
     viewer = alice.as_role("viewer")
     assert viewer.post(f"{URL}process/", {"content_id": article.pk}).status_code == 403
     assert viewer.get(f"{URL}links/").status_code == 200
-    assert post(bob, "process", {"content_id": article.pk}).status_code == 404
+    foreign = post(bob, "process", {"content_id": article.pk})
+    assert foreign.status_code == 400 and "content_id" in foreign.json()["details"]
     assert post(bob, "batch_process", {"content_ids": [article.pk]}).status_code == 400
     credits_charge(account_id=alice.account.pk, amount=balance(alice), operation="image", reference="all")
     assert post(alice, "process", {"content_id": article.pk, "dry_run": True}).status_code == 200

@@ -453,6 +453,31 @@ def test_a_quotation_mark_that_is_not_closed_is_told():
     assert "Lines 2 to 5" in refusals[0].reason
 
 
+@pytest.mark.parametrize(
+    ("lines", "swallowed"),
+    [
+        (["Keyword,Volume", '"latte,1', "mocha,2"], "Lines 2 to 3"),  # up to the end of the file
+        (["Keyword,Volume", '"latte,1', "mocha,2", '"flat white",3', "cortado,4"], "Lines 2 to 4"),
+        (["Keyword", '"latte', "mocha"], "Lines 2 to 3"),
+    ],
+)
+def test_a_quotation_mark_that_is_not_closed_is_told_with_few_columns(lines, swallowed):
+    keywords, refusals = split("\n".join(lines))
+    assert [k.keyword for k in keywords] == ["cortado"] * (len(lines) == 5)
+    assert [(r.line, r.code) for r in refusals] == [(2, "unclosed_quote")]
+    assert swallowed in refusals[0].reason
+
+
+def test_quoted_cells_over_several_lines_are_no_open_ones():
+    keywords, refusals = split('Keyword,Volume\n"latte\nart ""at home""",5\n"5"" \npan",7\nmocha,1\n')
+    assert [(k.keyword, k.volume) for k in keywords] == [
+        ('latte art "at home"', 5),
+        ('5" pan', 7),
+        ("mocha", 1),
+    ]
+    assert refusals == []
+
+
 def test_a_huge_cell_does_not_stop_the_file():
     text = 'Keyword,Volume\n"never closed,1\n' + "latte and more words,1\n" * 20_000
     keywords, refusals = split(text)

@@ -1,12 +1,14 @@
 """Keywords of a site's workflow as its users see them."""
 
 import io
+from datetime import datetime
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.accounts.models import LimitCounter
 from apps.planner.models import Keyword
+from apps.planner.services.clusters import clusters_build
 from tests.factories import PlanFactory, SectorFactory
 from tests.factories.planner import ClusterFactory, ContentIdeaFactory, KeywordFactory, SeedKeywordFactory
 from tests.planner.asking import CLUSTERS, IDEAS, KEYWORDS, body_of, refused, results
@@ -36,6 +38,24 @@ def test_keyword_from_made_to_deleted(alice):
     assert alice.client.delete(url).json()["data"] is None
     assert alice.client.get(url).status_code == 404
     assert LimitCounter.objects.get(account=alice.account, resource="keywords").used == 0
+
+
+def test_a_keyword_is_as_far_as_its_cluster(alice):
+    """One that is put into a locked cluster as it is made stays there: clustering takes new ones only."""
+    locked = ClusterFactory(sector=alice.sector, is_locked=True)
+    made = alice.client.post(KEYWORDS, body_of(alice, cluster=locked.pk)).json()["data"]
+    assert (made["cluster"], made["cluster_name"], made["status"]) == (locked.pk, locked.name, "clustered")
+    assert clusters_build(account_id=alice.account.pk, site_id=alice.site.pk, reference="r")["clusters"] == 0
+    assert Keyword.objects.get().cluster_id == locked.pk
+    mapped = ClusterFactory(sector=alice.sector, status="mapped")
+    answer = alice.client.patch(f"{KEYWORDS}{made['id']}/", {"cluster": mapped.pk, "volume": 7})
+    assert [answer.json()["data"][name] for name in ("cluster", "status", "volume")] == [
+        mapped.pk,
+        "mapped",
+        7,
+    ]
+    mapped.refresh_from_db()
+    assert mapped.is_edited
 
 
 @pytest.mark.parametrize(
@@ -172,6 +192,8 @@ def test_export_is_filtered_and_runs_no_formula(alice, bob):
         lines[0] == "Keyword,Country,Volume,Difficulty,Intent,Status,Cluster,Sector,Added" and len(lines) == 2
     )
     assert lines[1].startswith("'=HYPERLINK(evil),US,5,")
+    added = lines[1].rpartition(",")[2]
+    assert added.endswith("Z") and datetime.fromisoformat(added)
     refused(alice.client.get(KEYWORDS + "export/", {"volume_min": "x"}), "volume_min")
 
 

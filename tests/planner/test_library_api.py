@@ -87,6 +87,8 @@ def test_library_by_sector_ids(alice, shelf):
     assert len(results(alice.client, LIBRARY, sector_ids=f"{one}")) == 2
     assert len(results(alice.client, LIBRARY, sector_ids=f"{one},{two}")) == 4
     assert results(alice.client, LIBRARY, sector_ids="999999") == []
+    assert len(results(alice.client, LIBRARY, sector_ids=f"{one},")) == 2  # as joined by a careless client
+    assert alice.client.get(LIBRARY + "sector_stats/", {"sector_ids": f"{one},"}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,16 @@ def test_bulk_create_takes_an_idea_once(alice):
     assert alice.client.post(URL, row).status_code == 400
 
 
+def test_bulk_update_says_nothing_of_foreign_tasks(alice, bob):
+    own, foreign = TaskFactory(site=alice.site), TaskFactory(site=bob.site)
+
+    def answer(pk):
+        body = {"ids": [own.pk, pk], "sector": alice.sector.pk}
+        return alice.client.post(f"{URL}bulk_update/", body).content.decode().replace(str(pk), "…")
+
+    assert answer(foreign.pk) == answer(foreign.pk + 1000)
+
+
 def test_bulk_update_and_delete(alice):
     tasks = [TaskFactory(site=alice.site) for _ in range(3)]
     ids = [task.pk for task in tasks]

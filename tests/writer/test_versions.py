@@ -1,16 +1,12 @@
 """What an article was before: kept at each change, compared, restored; and the posts of the site's own."""
 
 import json
-from importlib import import_module
 
 import pytest
-from django.apps import apps
-from django.db import connection
 
 from apps.automation.services.stages import STAGES, content_with_images_to_review
 from apps.integration.services.settings import site_settings
 from apps.planner.models import ClaimedTopic, ContentIdea, Keyword
-from apps.planner.services.topics import topic_claim
 from apps.publisher.services.publishing import content_publish
 from apps.writer.models import Content, ContentVersion, Image, Task
 from apps.writer.services.content import content_update
@@ -43,6 +39,16 @@ def article(alice) -> Content:
         URL, {"site": alice.site.pk, "title": "Cold brew", "html": "<p>One two.</p><p>Three.</p>"}
     )
     return Content.objects.get(pk=answer.json()["data"]["id"])
+
+
+def test_a_restore_empties_no_approved_article(alice, article):
+    change(alice, article, html="")
+    change(alice, article, html="<p>Written.</p>", status="review")
+    change(alice, article, status="approved")
+    answer = post(alice, article, 2)
+    assert answer.status_code == 409 and "emptied" in answer.json()["error"]
+    article.refresh_from_db()
+    assert article.html == "<p>Written.</p>"
 
 
 def test_each_change_of_the_text_is_a_version_and_no_other_change_is(alice, article):
@@ -246,53 +252,6 @@ def test_a_post_of_the_site_keeps_its_own_topic_as_long_as_it_is_out(alice):
     Content.objects.update(status="draft")
     change(alice, post, title="Tea")
     assert topics(alice) == set()
-
-
-def test_what_was_there_before_claims_its_topics(alice):
-    idea = ContentIdea.objects.create(
-        account=alice.account, site=alice.site, title="I", primary_keyword="mocha"
-    )
-    task, of_idea = (
-        TaskFactory(site=alice.site, title=t, idea=i) for t, i in (("A\u3000b", None), ("B", idea))
-    )
-    for text, volume in (("iced coffee", 10), ("iced latte", 900)):
-        task.keywords.create(account=alice.account, site=alice.site, keyword=text, key=text, volume=volume)
-    own = ContentFactory(site=alice.site, title="شاي 🍵", external_url="https://e.example/tea/")
-    out, _hidden, known = (
-        ContentFactory(
-            site=alice.site, origin="wordpress", title=f"Post {pk}", external_id=str(pk), status=status
-        )
-        for pk, status in ((7, "published"), (8, "draft"), (9, "published"))
-    )
-    topic_claim(
-        account_id=alice.account.pk,
-        site_id=alice.site.pk,
-        source="post",
-        source_id=9,
-        phrase="",
-        title="Post 9",
-    )
-    Content.objects.filter(pk=known.pk).update(title="Newer")
-    before = topics(alice)
-    import_module("apps.writer.migrations.0006_topics_of_before").claim_topics(apps, None)
-    assert topics(alice) - before == {
-        ("task", task.pk, "iced latte", "A b", ""),
-        ("task", of_idea.pk, "mocha", "B", ""),
-        ("content", own.pk, "شاي 🍵", "شاي 🍵", "https://e.example/tea/"),
-        ("post", 7, "Post 7", "Post 7", ""),
-    }
-    assert ("post", 9, "Post 9", "Post 9", "") in topics(alice)
-    elsewhere = ContentFactory(
-        site=alice.site, origin="wordpress", external_id="9", external_url="https://e.example/9/"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(import_module("apps.writer.migrations.0007_topics_of_posts").MOVE)
-    moved = {row for row in topics(alice) if row[2] in ("Post 7", "Post 9")}
-    assert moved == {
-        ("content", out.pk, "Post 7", "Post 7", ""),
-        ("content", known.pk, "Post 9", "Post 9", ""),
-    }
-    assert not ClaimedTopic.objects.filter(source_id=elsewhere.pk).exists()
 
 
 def test_staff_change_and_delete_as_the_api_does(alice, client, article, django_capture_on_commit_callbacks):

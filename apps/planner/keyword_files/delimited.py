@@ -30,20 +30,22 @@ class TextTable:
 
     def rows(self) -> Iterator[Row]:
         with _text(self.file, self.encoding) as text:
-            reader = _csv_reader(text, self.delimiter, quoted=self.header.row >= 0)
+            lines = _Lines(text)
+            reader = _csv_reader(lines, self.delimiter, quoted=self.header.row >= 0)
             width = len(self.header.names)
             for _ in range(self.header.row + 1):
                 next(reader, None)
             while True:
-                first = reader.line_num + 1
+                first, lines.quotes = reader.line_num + 1, 0
                 try:
                     cells = next(reader)
                 except StopIteration:
                     return
                 except csv.Error:  # the cell grew over the limit of the csv module
                     cells = None
-                if cells and reader.line_num > first and self._swallows_rows(cells, width):
-                    cells = None
+                if cells and reader.line_num > first:
+                    # What is closed has its marks in pairs, also those within the text.
+                    cells = None if lines.quotes % 2 or self._swallows_rows(cells, width) else cells
                 yield first, reader.line_num, cells
 
     def _swallows_rows(self, cells: Sequence[str], width: int) -> bool:
@@ -54,6 +56,19 @@ class TextTable:
         return any(
             line.count(self.delimiter) >= delimiters for cell in cells for line in cell.splitlines()[1:]
         )
+
+
+class _Lines:
+    """Hands lines on and counts their quotation marks."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.quotes = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self.quotes += line.count('"')
+            yield line
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from apps.core.serializers import IdsField, TenantRelatedField, TenantSerializer
 from apps.planner.keyword_files import CellError, keyword_key, keyword_text
 from apps.planner.keyword_files.cells import country_of
 from apps.planner.models import Cluster, Intent, Keyword
+from apps.planner.services.cluster_edits import keywords_move
 
 KEYWORD_FIELDS = ["id", "site", "sector", "seed_keyword", "keyword", "volume", "volume_is_estimate", "difficulty",
                   "country", "intent", "cluster", "cluster_name", "status", "created_at", "updated_at"]  # fmt: skip
@@ -105,21 +106,22 @@ class KeywordSerializer(WorkflowSerializer):
         return attrs
 
     def update(self, instance: Keyword, validated_data: dict) -> Keyword:
-        """A cluster makes a new keyword clustered, taking it away makes it new again."""
+        """Its cluster makes a keyword clustered or mapped, as far as that is; taking it away makes it new again."""
         if validated_data.get("status") == instance.status:
             del validated_data["status"]  # a PUT that repeats what it read asks for no move
-        cluster = validated_data.get("cluster", instance.cluster)
-        if cluster and instance.status == Keyword.Status.NEW:
-            instance.status = Keyword.Status.CLUSTERED
-        elif not cluster and instance.cluster_id and instance.status != Keyword.Status.DISABLED:
-            instance.status = Keyword.Status.NEW
-        if cluster and cluster.pk != instance.cluster_id:
-            Cluster.objects.filter(pk=cluster.pk).update(is_edited=True)
-        if "volume" in validated_data:
-            instance.volume_is_estimate = False
-        if "sector" in validated_data and instance.seed_keyword_id is None:
-            instance.industry_sector_id = validated_data["sector"].industry_sector_id
-        return super().update(instance, validated_data)
+        cluster = validated_data.pop("cluster", instance.cluster)
+        cluster_id = cluster.pk if cluster else None
+        with transaction.atomic():
+            if cluster_id != instance.cluster_id:
+                keywords_move(
+                    account_id=instance.account_id, keyword_ids=[instance.pk], cluster_id=cluster_id
+                )
+                instance.refresh_from_db()
+            if "volume" in validated_data:
+                instance.volume_is_estimate = False
+            if "sector" in validated_data and instance.seed_keyword_id is None:
+                instance.industry_sector_id = validated_data["sector"].industry_sector_id
+            return super().update(instance, validated_data)
 
 
 class BulkStatusSerializer(serializers.Serializer):

@@ -12,6 +12,7 @@ from apps.core.errors import Conflict
 from apps.planner.clustering import search_intent
 from apps.planner.keyword_files import read_keywords
 from apps.planner.models import Keyword
+from apps.planner.services.cluster_edits import keywords_move
 from apps.planner.services.staging import merge, staged
 
 REFUSED_SHOWN = 1000
@@ -29,16 +30,24 @@ RETURNING line, left(keyword, 100)
 
 
 def keyword_create(*, account_id: int, sector: Sector, keyword: str, **fields) -> Keyword:
-    """One keyword, within the plan (PlanLimitReached). Without an intent it gets the one its words tell."""
+    """One keyword, within the plan (PlanLimitReached). Without an intent it gets the one its words tell.
+
+    With a `cluster` it is as far as that, so that no clustering takes it out again.
+    """
+    cluster = fields.pop("cluster", None)
     with transaction.atomic():
         limit_take(account_id=account_id, resource="keywords")
-        return Keyword.objects.create(
+        row = Keyword.objects.create(
             account_id=account_id,
             sector=sector,
             industry_sector_id=sector.industry_sector_id,
             keyword=keyword,
             **fields | {"intent": fields.get("intent") or search_intent(keyword)},
         )
+        if cluster is not None:
+            keywords_move(account_id=account_id, keyword_ids=[row.pk], cluster_id=cluster.pk)
+            row.refresh_from_db()
+    return row
 
 
 def keywords_delete(*, account_id: int, ids: list[int]) -> int:

@@ -183,7 +183,8 @@ class BulkUpdateSerializer(IdsSerializer):
             )
         for name in ("sector", "cluster"):
             value = attrs.get(name)
-            if value and Task.objects.filter(pk__in=attrs["ids"]).exclude(site_id=value.site_id).exists():
+            own = Task.objects.for_tenant(self.context["request"].tenant).filter(pk__in=attrs["ids"])
+            if value and own.exclude(site_id=value.site_id).exists():
                 raise serializers.ValidationError({name: ["Some of the tasks belong to another site."]})
         return attrs
 

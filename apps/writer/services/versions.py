@@ -6,7 +6,7 @@ import re
 from django.conf import settings
 from django.db import transaction
 
-from apps.core.errors import NotFound
+from apps.core.errors import Conflict, NotFound
 from apps.writer.models import Content, ContentVersion
 from apps.writer.services.links import links_after
 from apps.writer.services.spelling import LISTS, names_spelled
@@ -73,11 +73,15 @@ def version_restore(*, account_id: int, content_id: int, number: int, by: str) -
     """Makes an article what it was in a version, which becomes its newest. Returns it, and whether its slug came back.
 
     The slug stays where the article is published, for its address is known, and where another article has the old
-    one. The workflow state stays too. Raises NotFound.
+    one. The workflow state stays too. Raises NotFound, and Conflict where it would empty what is approved or published.
     """
     with transaction.atomic():
         content = content_locked(account_id=account_id, content_id=content_id)
         version = version_of(account_id=account_id, content_id=content_id, number=number)
+        if not version.html and content.status in (Content.Status.APPROVED, Content.Status.PUBLISHED):
+            raise Conflict(
+                f"Version {number} has no text, and an article that is {content.status} can not be emptied."
+            )
         others = Content.objects.filter(site_id=content.site_id, slug=version.slug).exclude(pk=content.pk)
         keep_slug = content.slug != version.slug and (
             content.status == Content.Status.PUBLISHED or others.exists()

@@ -3,8 +3,6 @@
 A statement that changed nothing (the same file imported again) leaves the version as it is.
 """
 
-from django.db import migrations
-
 CELL = "industry_sector_id, country, band, is_high_opportunity, is_paid"
 ALIKE = "industry_sector_id, country, band, is_high_opportunity, credit_cost > 0 AS is_paid"
 # Who changes the library at the same time waits at the state's row, and so never half-way through the cells.
@@ -43,19 +41,10 @@ END $$;
 CREATE TRIGGER planner_library_truncate AFTER TRUNCATE ON planner_seedkeyword
   FOR EACH STATEMENT EXECUTE FUNCTION planner_library_truncate();
 """
-COUNTED = f"""
-INSERT INTO planner_librarystate (id, version, total) SELECT 1, 1, count(*) FROM planner_seedkeyword;
-INSERT INTO planner_librarycell ({CELL}, n)
-SELECT {CELL}, count(*) FROM (SELECT {ALIKE} FROM planner_seedkeyword) AS s GROUP BY {CELL};
-"""  # noqa: S608  the names of our own columns
+EMPTY = "INSERT INTO planner_librarystate (id, version, total) VALUES (1, 1, 0);"
 MADE = "".join(
     FUNCTION.format(event=event, changed=changed, tables=tables, moved=moved, cell=CELL)
     for event, (changed, tables, moved) in EVENTS.items()
 )
-DROPPED = "".join(f"DROP FUNCTION planner_library_{event}() CASCADE;" for event in [*EVENTS, "truncate"])
-
-
-class Migration(migrations.Migration):
-    dependencies = [("planner", "0006_library_cells")]
-
-    operations = [migrations.RunSQL(MADE + EMPTIED + COUNTED, DROPPED)]
+MAKE = MADE + EMPTIED + EMPTY
+DROP = "".join(f"DROP FUNCTION planner_library_{event}() CASCADE;" for event in [*EVENTS, "truncate"])
