@@ -11,7 +11,11 @@ from apps.notifications.services import notify
 
 def run_run(job: JobRun) -> dict:
     """Works on a run until it ends, pauses, or the shift is over."""
-    return Engine(job, Run.objects.get(pk=job.payload["run_id"], account_id=job.account_id)).work()
+    run_id = job.payload["run_id"]
+    try:
+        return Engine(job, Run.objects.get(pk=run_id, account_id=job.account_id)).work()
+    except Run.DoesNotExist:  # deleted with its site
+        return {"run_id": run_id, "status": "deleted"}
 
 
 def run_failed(job: JobRun) -> None:

@@ -39,7 +39,8 @@ class RecordSerializer(TenantSerializer):
                             "finished_at"]  # fmt: skip
 
 
-class ScheduleSerializer(serializers.Serializer):
+class ScheduleSerializer(KnownFields, serializers.Serializer):
+    # A misspelt time would put the article out at another one.
     scheduled_publish_at = serializers.DateTimeField(
         required=False, allow_null=True, help_text="In the future; without it the next free slot of the site."
     )

@@ -85,6 +85,13 @@ def test_one_active_run_a_site_and_its_life(alice):
     assert alice.client.get(url("logs", run_id=run["id"])).json()["count"] == 2
 
 
+def test_a_site_that_is_switched_off_is_not_paid_for(alice):
+    alice.site.is_active = False
+    alice.site.save()
+    answer = alice.client.post(f"/api/v1/automation/run_now/?site_id={alice.site.pk}")
+    assert answer.status_code == 409 and "switched off" in answer.json()["error"]
+
+
 def test_the_site_must_be_named_and_be_ones_own(alice, bob):
     for name in ("config", "current_run", "pipeline_overview", "runs", "history"):
         missing = alice.client.get(url(name))

@@ -173,6 +173,57 @@ def test_pause_resume_cancel(walker, monkeypatch):
             action(run=run)
 
 
+def test_a_run_of_a_suspended_account_stops_and_is_not_paid_on(walker, monkeypatch):
+    run = run_start(site=walker.site)
+    real = engine_module.Engine._fill
+
+    def fill(self, stage, *args):
+        real(self, stage, *args)
+        if stage.number == 2:
+            type(walker.account).objects.filter(pk=walker.account.pk).update(status="suspended")
+
+    monkeypatch.setattr(engine_module.Engine, "_fill", fill)
+    run = work(run)
+    assert (run.status, run.pause_reason, run.current_stage) == ("paused", "plan_limit", 2)
+    assert "suspended" in run.error_message and not ContentIdea.objects.exists()
+    monkeypatch.undo()
+    assert work(run_resume(run=run)).status == "paused" and not ContentIdea.objects.exists()
+    type(walker.account).objects.filter(pk=walker.account.pk).update(status="active")
+    assert work(run_resume(run=run)).status == "completed"
+    assert_ledger_is_exact(walker.account)
+
+
+def test_a_pause_that_comes_with_the_last_item_leaves_no_wish_behind(walker, monkeypatch):
+    real = engine_module.Engine._complete
+
+    def complete(self):
+        run_pause(run=self.run)
+        real(self)
+
+    monkeypatch.setattr(engine_module.Engine, "_complete", complete)
+    run = work(run_start(site=walker.site))
+    assert (run.status, run.pause_asked) == ("completed", False)
+
+
+def test_a_site_deleted_in_the_middle_ends_its_run(walker, monkeypatch):
+    run = run_start(site=walker.site)
+    real = engine_module.Engine._item
+
+    def item(self, stage, *args):
+        if stage.number == 4:
+            walker.client.delete(f"/api/v1/auth/sites/{walker.site.pk}/")
+        return real(self, stage, *args)
+
+    monkeypatch.setattr(engine_module.Engine, "_item", item)
+    jobs.execute(run.job_id)
+    # A thread that finds its item gone has lost its lease: then the next worker sees that there is nothing left.
+    Job.objects.filter(state="running").update(lease_until=timezone.now())
+    jobs.execute(run.job_id)
+    job = Job.objects.get(pk=run.job_id)
+    assert (job.state, job.result) == ("succeeded", {"run_id": run.pk, "status": "deleted"})
+    assert_ledger_is_exact(walker.account)
+
+
 def test_the_first_job_of_a_resumed_run_does_nothing(walker):
     run = run_start(site=walker.site)
     first = run.job_id

@@ -8,9 +8,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.core.locks import Busy
 from apps.core.models import Job
-from apps.integration.models import SyncedPost
+from apps.integration.clients.wordpress import WordPress
+from apps.integration.models import SiteIntegration, SyncedPost
 from apps.notifications.models import Notification
+from apps.publisher.models import PublishingRecord
 from apps.publisher.services.publishing import content_publish
 from apps.publisher.services.wordpress import TargetFailed
 from apps.publisher.services.wordpress.errors import EditedOnBothSides
@@ -306,3 +309,23 @@ def test_a_crash_brings_nothing_back_that_was_taken_off(alice, site, post, monke
     with pytest.raises(TargetFailed, match="took it off"):
         content_publish(**again)
     assert site.posts[1]["status"] == "draft"
+
+
+def test_a_post_of_the_old_address_is_not_bound_to_the_new_one(alice, site, connected, post, monkeypatch):
+    """Else what has its number there would be written over."""
+    write(alice, post, html="<p>Ours.</p>")
+    moved = site.url.replace("127.0.0.1", "localhost")
+    body = {"site": alice.site.pk, "base_url": moved, "username": "ed", "app_password": "secret"}
+    real = WordPress.get
+
+    def get(self, path, **params):
+        found = real(self, path, **params)
+        if path.endswith("/1") and SiteIntegration.objects.get().base_url != moved:
+            assert alice.client.put(f"/api/v1/integration/{connected.pk}/", body).status_code == 200
+        return found
+
+    monkeypatch.setattr(WordPress, "get", get)
+    with pytest.raises(Busy):
+        content_publish(account_id=post.account_id, content_id=post.pk, reference="test:1")
+    assert not SyncedPost.objects.exists() and site.posts[1]["content"]["raw"] == BLOCK.format("Text 1.")
+    assert PublishingRecord.objects.get().status == "publishing"  # the next try asks the new address

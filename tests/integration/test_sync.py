@@ -340,6 +340,7 @@ def test_a_site_that_fails_is_told_once_with_its_reason(alice, site, connected, 
 
 def test_one_sync_of_a_site_at_a_time(alice, site, connected):
     path = f"/api/v1/integration/{connected.pk}"
+    assert alice.client.get(f"{path}/sync_status/").json()["data"] is None
     first = alice.client.post(f"{path}/sync/", {}).json()["data"]["task_id"]
     for route in (f"{path}/sync/", f"{path}/sync_wordpress_content/", "/api/v1/integration/site_sync/"):
         assert alice.client.post(route, {"site_id": alice.site.pk}).json()["data"]["task_id"] == first

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.accounts.services.keys import api_key_create
 from apps.core.models import Job
+from apps.integration.clients.wordpress import WordPress
 from apps.integration.clients.wordpress.signing import EVENT, signature_of
 from apps.integration.models import SiteIntegration, SyncedPost, SyncRun, WebhookEvent
 from apps.integration.services.sync.start import sync_forget
@@ -213,3 +214,22 @@ def test_a_post_that_became_a_page_is_not_gone(site, connected, key, pull, run_j
     assert key.post(PATH, event(1, 1), format="json").status_code == 200
     run_jobs()
     assert (Content.objects.get().status, SyncedPost.objects.get().post_type) == ("published", "pages")
+
+
+def test_an_event_of_the_old_address_brings_nothing_to_the_new_one(
+    site, connected, key, run_jobs, monkeypatch
+):
+    site.post(1)
+    real = WordPress.listed
+
+    def listed(self, path, **params):
+        if path.endswith("/posts"):
+            SiteIntegration.objects.update(base_url="http://new.example.com")
+        return real(self, path, **params)
+
+    monkeypatch.setattr(WordPress, "listed", listed)
+    key.post(PATH, event(), format="json")
+    (job,) = run_jobs()
+    assert not Content.objects.exists() and not SyncedPost.objects.exists()
+    job.refresh_from_db()
+    assert (job.state, WebhookEvent.objects.get().state) == ("pending", "pending")  # it is looked into again

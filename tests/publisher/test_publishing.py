@@ -170,7 +170,10 @@ def test_a_crash_in_the_middle_is_taken_up_again(content, monkeypatch, run_jobs)
     from apps.publisher.services.dispatch import publish_due
 
     assert publish_due() == 0
-    PublishingRecord.objects.update(touched_at=timezone.now() - timedelta(hours=1))
+    hour = timedelta(hours=1)
+    PublishingRecord.objects.update(touched_at=timezone.now() - hour, next_try_at=timezone.now() + hour)
+    assert publish_due() == 0  # the site said when to come again
+    PublishingRecord.objects.update(next_try_at=timezone.now())
     assert publish_due() == 1 and publish_due() == 1  # the same job both times
     (job,) = run_jobs()
     assert job.state == "succeeded"

@@ -175,6 +175,16 @@ def test_bad_times(alice, content, time):
 
 
 @pytest.mark.django_db
+def test_a_misspelt_time_is_not_the_next_free_slot(alice, content):
+    answer = alice.client.post(
+        f"/api/v1/writer/content/{content.pk}/schedule/", {"publish_at": "2099-01-01T00:00:00Z"}
+    )
+    assert answer.status_code == 400 and "publish_at" in answer.json()["details"]
+    content.refresh_from_db()
+    assert content.site_status == "not_published"
+
+
+@pytest.mark.django_db
 def test_states_that_forbid(alice, content):
     path = f"/api/v1/writer/content/{content.pk}"
     for status, site_status in (("draft", "not_published"), ("review", "failed"), ("published", "published"),

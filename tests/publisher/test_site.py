@@ -205,6 +205,30 @@ def test_sitemap_feed_and_robots(alice):
     )
 
 
+def test_a_large_site_has_a_sitemap_in_parts_that_hold_all(alice, monkeypatch):
+    monkeypatch.setattr("apps.publisher.views.site.SITEMAP_SIZE", 2)
+    urls = {publish(content) for content in ApprovedContentFactory.create_batch(5, site=alice.site)}
+
+    def found(query=""):
+        answer = get(f"/sites/alice-site/sitemap.xml{query}")
+        assert answer.status_code == 200
+        return [e.find(f"{SITEMAP}loc").text for e in ElementTree.fromstring(answer.content)]
+
+    parts = found()
+    assert parts == [f"http://testserver/sites/alice-site/sitemap.xml?part={n}" for n in (1, 2, 3)]
+    listed = [url for n in (1, 2, 3) for url in found(f"?part={n}")]
+    others = {"http://testserver/sites/alice-site/", "http://testserver/sites/alice-site/category/coffee/"}
+    assert set(listed) == urls | others and len(listed) == len(set(listed))
+    for odd in ("4", "0", "x", "-1", "9999999"):
+        assert get(f"/sites/alice-site/sitemap.xml?part={odd}").status_code == 404
+
+
+def test_a_site_of_any_name_has_a_feed(alice):
+    alice.client.patch(f"/api/v1/auth/sites/{alice.site.pk}/", {"name": "A\x0b\x1b]]><b>&"}, format="json")
+    rss = ElementTree.fromstring(get("/sites/alice-site/feed.xml").content)
+    assert rss.find("channel/title").text == "A]]><b>&"
+
+
 def test_two_queries_a_page(alice):
     urls = ["/sites/alice-site/", "/sites/alice-site/category/coffee/", "/sites/alice-site/sitemap.xml",
             "/sites/alice-site/feed.xml", "/api/v1/publisher/site-definition/?site=alice-site"]  # fmt: skip

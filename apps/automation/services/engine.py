@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from apps.accounts.models import Account
 from apps.accounts.services.limits import PlanLimitReached
 from apps.automation.models import Run, RunItem, RunLog, RunStage
 from apps.automation.services.approval import held_back
@@ -114,14 +115,17 @@ class Engine:
 
     def _check(self) -> None:
         """Before anything new is begun: is the run still wanted, and the job still ours?"""
-        status, pause_asked, job_id = Run.objects.values_list("status", "pause_asked", "job_id").get(
-            pk=self.run.pk
-        )
+        row = Run.objects.values_list("status", "pause_asked", "job_id", "account__status")
+        status, pause_asked, job_id, account = row.get(pk=self.run.pk)
         # A run that was paused and resumed has another job now.
         if status != Run.Status.RUNNING or job_id != self.job.job.pk:
             raise Ended
         if pause_asked:
             raise PauseRun("Paused by a user.", Run.Reason.USER)
+        if account != Account.Status.ACTIVE:
+            raise PauseRun(
+                "The account is suspended: settle what is open under billing.", Run.Reason.PLAN_LIMIT
+            )
         self.job.check()
 
     def _stage(self, stage: Stage) -> None:
@@ -382,7 +386,12 @@ class Engine:
         with transaction.atomic():
             done = Run.objects.filter(
                 pk=self.run.pk, status=Run.Status.RUNNING, job_id=self.job.job.pk
-            ).update(status=Run.Status.COMPLETED, completed_at=timezone.now(), error_message=None)
+            ).update(
+                status=Run.Status.COMPLETED,
+                completed_at=timezone.now(),
+                error_message=None,
+                pause_asked=False,
+            )
             if done:
                 self.log("The run is complete.")
                 run_tell_finished(run=self.run)

@@ -39,7 +39,10 @@ def run_start(
     trigger: str = Run.Trigger.MANUAL,
     scheduled_for: datetime | None = None,
 ) -> Run:
-    """A new run of the site. Raises Conflict while another one is active: the database allows one."""
+    """A new run of the site. Raises Conflict for a site that is switched off, and while another run is active: the
+    database allows one."""
+    if not site.is_active:
+        raise Conflict(f"The site {site.name} is switched off. Turn on is_active, then start a run.")
     try:
         with transaction.atomic():
             run = Run.objects.create(

@@ -4,9 +4,14 @@ from collections.abc import Collection
 
 from django.utils import timezone
 
+from apps.core.locks import Busy
 from apps.integration.clients.wordpress import Diagnosis, WordPress, diagnose, diagnose_collection
 from apps.integration.models import SiteIntegration, SiteStructure
 from apps.planner.services.topics import topics_release
+
+
+class ConnectionMoved(Busy):
+    """The connection leads to another address than the one that was asked: what was read there is of no use here."""
 
 
 def connected_sites(site_ids: Collection[int]) -> set[int]:
@@ -32,6 +37,14 @@ def credentials_of(integration: SiteIntegration) -> dict[str, str]:
     if integration.auth_method == SiteIntegration.AuthMethod.PLUGIN:
         return {"secret": integration.signing_secret}
     return {"username": integration.username, "password": integration.app_password}
+
+
+def connection_hold(integration: SiteIntegration) -> None:
+    """Keeps a connection as it was read until the caller's transaction ends, so that numbers of posts of one WordPress
+    are not stored as those of another. Raises ConnectionMoved."""
+    now = SiteIntegration.objects.select_for_update(no_key=True).filter(pk=integration.pk).first()
+    if now is None or now.place != integration.place:
+        raise ConnectionMoved("The address of the connection was changed meanwhile.")
 
 
 def connection_moved(*, integration: SiteIntegration) -> None:

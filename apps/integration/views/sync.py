@@ -67,7 +67,7 @@ class SyncViewSet(TenantMixin, viewsets.GenericViewSet):
             raise Conflict("The site has no connection to WordPress. Set one up under integration/.")
         return self._start(integration, **data)
 
-    @extend_schema(responses=SyncStatusSerializer(allow_null=True))
+    @extend_schema(responses=SyncStatusSerializer, extensions=also(null=True))
     @action(detail=True)
     def sync_status(self, request, pk=None):
         """The newest sync, and how far it is; null before the first."""

@@ -134,6 +134,7 @@ def publish_due(limit: int = 500) -> int:
         begun = [c.pk for c in due if _begin_due(c, is_connected=c.site_id in connected)]
         Content.objects.filter(pk__in=begun).update(site_status=Content.SiteStatus.PUBLISHING)
     forgotten = PublishingRecord.objects.filter(status__in=OPEN, touched_at__lt=now - FORGOTTEN_AFTER)
+    forgotten = forgotten.exclude(next_try_at__gt=now)  # the site has asked not to be asked before
     forgotten = list(forgotten.filter(account__status=Account.Status.ACTIVE).order_by("touched_at")[:limit])
     for record in forgotten:
         # The hour is part of the key, so that a job which was lost too is followed by another one.

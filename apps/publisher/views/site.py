@@ -23,13 +23,15 @@ from apps.publisher.services.hosted import (
     site_categories,
     sites_public,
 )
+from apps.publisher.services.illustrated import without_controls
 from apps.publisher.services.linked_data import linked_data
 from apps.publisher.services.theme import style_of, theme_of
 
 PAGE_SIZE = 12
 RELATED = 3
 FEED_SIZE = 30
-SITEMAP_SIZE = 45_000
+# A file of search engines holds 50,000 addresses; ours is to be made in a moment.
+SITEMAP_SIZE = 10_000
 POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -109,16 +111,25 @@ def article(request: HttpRequest, site_slug: str, slug: str) -> HttpResponse:
 
 @public()
 def sitemap(request: HttpRequest, site_slug: str) -> HttpResponse:
-    """All addresses of the site, for search engines."""
-    site = _site(site_slug)
-    rows = HostedPage.objects.filter(site=site).only("slug", "updated_at")[:SITEMAP_SIZE]
-    pages = [{"url": _of(site, page).url, "updated_at": page.updated_at} for page in rows]
-    context = {
-        "home": site_url(site),
-        "newest": max((page["updated_at"] for page in pages), default=site.updated_at),
-        "categories": [c.url for c in site_categories(site)],
-        "pages": pages,
-    }
+    """All addresses of the site, for search engines; of a large site a list of such files, `?part=1` and so on."""
+    site, text = _site(site_slug), request.GET.get("part", "")
+    pages = HostedPage.objects.filter(site=site).only("slug", "updated_at")
+    number = _number(text or "1")
+    if text:  # in the order of their making, so that a new page moves none to another part
+        pages = pages.order_by("pk")[(number - 1) * SITEMAP_SIZE : number * SITEMAP_SIZE] if number else ()
+    rows = list(pages if text else pages[: SITEMAP_SIZE + 1])
+    if text and not rows:
+        return _missing(request, site)
+    context: dict = {"home": site_url(site)}
+    if len(rows) > SITEMAP_SIZE:
+        context["parts"] = range(1, -(-pages.count() // SITEMAP_SIZE) + 1)
+    else:
+        context |= {
+            "is_first": number == 1,
+            "newest": max((page.updated_at for page in rows), default=site.updated_at),
+            "categories": [c.url for c in site_categories(site)],
+            "pages": [{"url": _of(site, page).url, "updated_at": page.updated_at} for page in rows],
+        }
     return HttpResponse(render_to_string("sites/sitemap.xml", context), content_type="application/xml")
 
 
@@ -127,10 +138,11 @@ def feed(request: HttpRequest, site_slug: str) -> HttpResponse:
     """The newest articles as RSS."""
     site = _site(site_slug)
     address = site_url(site)
+    name = without_controls(site.name)  # XML has no place for them
     rss = Rss201rev2Feed(
-        title=site.name,
+        title=name,
         link=address,
-        description=site.name,
+        description=name,
         language=site.language,
         feed_url=f"{address}feed.xml",
     )
@@ -207,11 +219,15 @@ def _site(slug: str) -> Site:
     return site
 
 
+def _number(text: str) -> int:
+    """The number of a list page or a part, from 1; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
+
+
 def _list(
     request: HttpRequest, site: Site, pages: QuerySet, address: str, template: str, **context: object
 ) -> HttpResponse:
-    text = request.GET.get("page", "1")
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
+    number = _number(request.GET.get("page", "1"))
     first = (number - 1) * PAGE_SIZE
     # One more than is shown tells whether there is a next page, without counting.
     rows = list(pages.defer("html", "tags")[first : first + PAGE_SIZE + 1]) if number else []

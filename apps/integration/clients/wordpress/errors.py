@@ -7,6 +7,8 @@ those that their users report.
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from html import unescape
 
 import httpx
@@ -251,5 +253,12 @@ def _of_status(host: str, status: int) -> tuple[str, str]:
 
 
 def _seconds(response: httpx.Response) -> float | None:
+    """Retry-After, as a number or as a date; at most an hour."""
     value = response.headers.get("Retry-After", "")
-    return min(float(value), 3600.0) if value.isascii() and value.isdigit() else None
+    if value.isascii() and value.isdigit():
+        return min(float(value), 3600.0)
+    try:
+        wait = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return min(max(wait, 0.0), 3600.0)

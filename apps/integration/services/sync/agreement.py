@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apps.integration.clients.wordpress import WordPress
 from apps.integration.models import SiteIntegration, SyncedPost
+from apps.integration.services.connections import connection_hold
 from apps.integration.services.sync.changes import LIVE, conflict_open
 from apps.integration.services.sync.compare import digests_of
 from apps.integration.services.sync.notices import Told, told_send
@@ -44,9 +45,10 @@ def post_bound(
 ) -> SyncedPost:
     """The row of the post that an article is, made when it is missing. `is_new`: nobody but us has written it so far.
 
-    From now on a sync knows the post for ours.
+    From now on a sync knows the post for ours. Raises ConnectionMoved.
     """
     with transaction.atomic():
+        connection_hold(integration)
         mine = SyncedPost.objects.filter(integration=integration, content=content)
         mine.exclude(external_id=external_id).delete()
         row, _ = SyncedPost.objects.get_or_create(

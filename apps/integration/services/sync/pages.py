@@ -8,6 +8,7 @@ from django.db import DatabaseError, transaction
 from apps.core.errors import AppError
 from apps.integration.clients.wordpress import WordPress, WordPressError
 from apps.integration.models import SiteIntegration, SyncedPost
+from apps.integration.services.connections import connection_hold
 from apps.integration.services.sync.arrivals import arrivals_take, known_again
 from apps.integration.services.sync.changes import LIVE, WORDS, change_take, gone_take
 from apps.integration.services.sync.notices import Told, told_send
@@ -60,13 +61,14 @@ def page_take(
     key: str,
 ) -> None:
     """What became of these posts since: brought in, taken over, moved, in conflict. Part of the caller's transaction.
+    Raises ConnectionMoved.
 
     One that breaks is counted and left for the next look; it does not hold up the others. `key` names the page, whose
     notices are told once.
     """
     remotes = {r.id: r for r in remotes}
     told = Told()
-    SiteIntegration.objects.select_for_update(no_key=True).get(pk=integration.pk)
+    connection_hold(integration)
     rows = _rows(integration, remotes)
     known_again(integration, [r for pk, r in remotes.items() if pk not in rows])
     rows = _rows(integration, remotes)
