@@ -40,6 +40,10 @@ EXAMPLES: dict[str, Any] = {
     "page_size": 20,
     "percent": 40,
     "message": "120 of 300",
+    "payment_method_id": "pm_1NqVfZ2eZvKYlo2C",
+    "accent": "#8a4b2a",
+    "paper": "#fffdf9",
+    "ink": "#1d1b19",
     "error": "",
 }
 BY_FORMAT = {
@@ -53,6 +57,8 @@ BY_FORMAT = {
     "double": 0.5,
     "binary": "(the file)",
 }
+# How deep an example goes: deeper than any answer does, for a serializer that holds itself.
+DEEPEST = 20
 BY_TYPE = {"integer": 1, "number": 1.5, "boolean": True, "string": "text", "object": {}, "null": None}
 
 
@@ -106,7 +112,7 @@ def example(schema: dict, components: dict, name: str = "", depth: int = 0) -> A
         return schema["example"]
     if "$ref" in schema:
         return example(components[schema["$ref"].rsplit("/", 1)[1]], components, name, depth + 1)
-    if depth > 8:
+    if depth > DEEPEST:
         return None
     for combination in ("allOf", "oneOf", "anyOf"):
         if combination in schema:
@@ -121,12 +127,16 @@ def example(schema: dict, components: dict, name: str = "", depth: int = 0) -> A
     if kind == "object" and schema.get("properties"):
         return {k: example(s, components, k, depth + 1) for k, s in schema["properties"].items()}
     if kind == "array":
-        return [example(schema.get("items", {}), components, name.rstrip("s"), depth + 1)]
+        one = example(schema.get("items", {}), components, name.rstrip("s"), depth + 1)
+        more = range(1, schema.get("minItems", 1))
+        return [one, *(one + n if isinstance(one, int) else one for n in more)]
     known = EXAMPLES.get(name)
     if known is not None and (kind is None or isinstance(known, str) == (kind == "string")):
-        return known
-    if "default" in schema:
+        return known or BY_TYPE["string"] if schema.get("minLength") else known
+    if schema.get("default") or ("default" in schema and not schema.get("minLength")):
         return schema["default"]
+    if kind == "integer":
+        return max(BY_TYPE[kind], schema.get("minimum", 0))
     return BY_FORMAT.get(schema.get("format"), BY_TYPE.get(kind))
 
 

@@ -116,6 +116,8 @@ def test_words_sentences_and_widths():
     assert words("जल की कहानी") == ["जल", "की", "कहानी"] and words("咖啡 x") == ["咖", "啡", "x"]
     assert words("🎉 — !") == []
     assert sentences("Mr. Ellis paid 3.5 dollars, e.g. for beans. Why? Ok.", english)[1:] == ["Why?", "Ok."]
+    long = ["Mr. Ellis paid 3.5 dollars.", "Why?"] * 500
+    assert sentences(" ".join(long), english) == long
     assert sentences("咖啡很好。真的！", language_of("zh")) == ["咖啡很好。", "真的！"]
     counted = {"coffee": 2, "time": 1, "little": 2, "wanted": 2, "boxes": 2, "brewed": 1, "the": 1}
     assert {word: syllables(word, english) for word in counted} == counted
@@ -141,7 +143,8 @@ def test_keyphrases_of_any_script(language, phrase, html):
 @pytest.mark.parametrize(
     "html",
     ["", "\0<p>\0", "<p>" + "!" * 50_000, "<b>" * 5_000, "<img>" * 2_000, "a" * 100_000, "<p>a. " * 1_500,
-     "<h2>?</h2>" * 1_500, '<a href="http://[">x</a>' * 500, "<![CDATA[<p>]]><!--" + "<p>", "咖啡很好。" * 2_000],
+     "<h2>?</h2>" * 1_500, '<a href="http://[">x</a>' * 500, "<![CDATA[<p>]]><!--" + "<p>", "咖啡很好。" * 2_000,
+     "“" * 100_000],
 )  # fmt: skip
 def test_nothing_makes_it_stumble_or_take_long(html):
     began = time.process_time()

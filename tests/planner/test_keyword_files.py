@@ -314,6 +314,7 @@ def test_xlsx():
     opened = read(data, "report.xlsx")
     rows = list(opened.rows())
     assert (opened.encoding, opened.delimiter) == (None, None)
+    assert opened.headers == ("Keyword", "Volume", "KD", "CPC")
     assert opened.notes == ("Only the sheet “Sheet 2” was read, not Sheet 1.",)
     assert rows[0] == KeywordRow(4, "latte", 1200, False, 32, None, "", Decimal("0.70"))
     assert (rows[1].keyword, rows[1].volume) == ("2025", 12)

@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from apps.accounts.models import Plan
 from apps.accounts.services.keys import api_key_create
+from apps.core.errors import Invalid
 from apps.notifications.models import Notification
 from apps.writer.models import Content
-from apps.writer.services.content import content_create
+from apps.writer.services.content import content_create, content_insert
 from apps.writer.services.workflow import content_approve, content_send_to_review
 from tests.factories import SiteFactory
 from tests.factories.writer import ContentFactory, ImageFactory, TaskFactory
@@ -126,6 +127,18 @@ def test_a_slug_is_once_in_a_site(alice):
     assert alice.client.post(URL, body).status_code == 400
     other = SiteFactory(account=alice.account)
     assert alice.client.post(URL, body | {"site": other.pk}).status_code == 201
+
+
+def test_a_chosen_slug_is_kept_or_refused(alice):
+    """Somebody who was faster is found by the constraint: no other slug is taken in silence, as one that is made is."""
+    taken = ContentFactory(site=alice.site, slug="x" * 200)
+
+    def content() -> Content:
+        return Content(account=alice.account, site=alice.site, title="x", slug=taken.slug)
+
+    with pytest.raises(Invalid):
+        content_insert(content(), slug_given=True)
+    assert content_insert(content()).slug == f"{'x' * 194}-2"
 
 
 def test_the_way_to_approved_and_back(alice):

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -125,14 +126,28 @@ def holds_unspaced(text: str) -> bool:
     return bool(_IS_UNSPACED.search(text))
 
 
+# The library takes the square of a text's length where that holds many quotation marks: longer ones are cut before.
+_AT_A_TIME = 4_000
 _FULL_STOP = re.compile("(?<=[。！？!?])")
 
 
 def sentences(text: str, language: Language) -> list[str]:
     """The sentences, without those that hold no word."""
     # Scripts without spaces have one full stop and no abbreviations, and cost the library the square of the length.
-    parts = _FULL_STOP.split(text) if holds_unspaced(text) else segment(language.code, text)
+    parts = _FULL_STOP.split(text) if holds_unspaced(text) else _segments(text, language)
     return [sentence.strip() for sentence in parts if any(map(str.isalnum, sentence))]
+
+
+def _segments(text: str, language: Language) -> Iterator[str]:
+    """As the library cuts it, at most `_AT_A_TIME` characters at a time; what a part ends in goes on in the next."""
+    at = 0
+    while len(text) - at > _AT_A_TIME:
+        window = text[at : at + _AT_A_TIME]
+        *whole, last = segment(language.code, window)
+        cut = window.rfind(last) if whole else 0
+        yield from whole if cut > 0 else [window]
+        at += cut if cut > 0 else len(window)
+    yield from segment(language.code, text[at:])
 
 
 _VOWELS = re.compile("[aeiouyàâäáãåæèéêëìíîïòóôõöøœùúûüýÿąęěůőűıаеёиоуыэюяіїєαεηιουωάέήίόύώ]+")

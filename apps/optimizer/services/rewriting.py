@@ -1,10 +1,10 @@
 """From failing checks to questions for a model, and from its answer to an article that is better, or the old one."""
 
-import difflib
 import re
 from dataclasses import dataclass, field, replace
 from html import escape, unescape
 
+from apps.core.differences import unified_diff
 from apps.intelligence.functions import META_DESCRIPTION, META_TITLE
 from apps.optimizer.scoring import Analysis, Article, analyze
 from apps.optimizer.scoring.language import Language, language_of, sentences, words
@@ -237,11 +237,8 @@ def difference(before: Draft, after: Draft) -> tuple[dict, dict, str]:
     old, new = _fields(before), _fields(after)
     changed = [name for name in old if old[name] != new[name]]
     diff = "\n".join(
-        line
+        unified_diff(_lines(name, old[name]), _lines(name, new[name]), f"{name} before", f"{name} after")
         for name in changed
-        for line in difflib.unified_diff(
-            _lines(name, old[name]), _lines(name, new[name]), f"{name} before", f"{name} after", lineterm=""
-        )
     )
     return {name: old[name] for name in changed}, {name: new[name] for name in changed}, diff
 

@@ -3,7 +3,7 @@
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -60,7 +60,7 @@ def sheet_table(file: BinaryIO) -> SheetTable:
         for sheet in workbook.worksheets:
             sheet.reset_dimensions()  # some programs write wrong ones
             rows = list(islice(_sheet_rows(sheet, 1, _MAX_COLUMNS), _SAMPLE_ROWS))
-            if header := find_header(rows) or _list_without_header(rows):
+            if header := _without_blanks(find_header(rows)) or _list_without_header(rows):
                 others = [other.title for other in workbook.worksheets if other is not sheet]
                 note = f"Only the sheet “{sheet.title}” was read, not {', '.join(others)}."
                 return SheetTable(sheet, header, (note,) if others else ())
@@ -74,6 +74,14 @@ def sheet_table(file: BinaryIO) -> SheetTable:
 
 def _sheet_rows(sheet: "ReadOnlyWorksheet", first: int, columns: int) -> Iterator[Sequence[object]]:
     return sheet.iter_rows(first, MAX_ROWS, 1, columns, values_only=True)
+
+
+def _without_blanks(header: Header | None) -> Header | None:
+    """The rows of a worksheet are read far beyond its last column."""
+    if header is None:
+        return None
+    last = max(at for at, name in enumerate(header.names) if name)
+    return replace(header, names=header.names[: last + 1])
 
 
 def _list_without_header(rows: Sequence[Sequence[object]]) -> Header | None:

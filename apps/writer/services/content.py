@@ -17,7 +17,7 @@ from apps.writer.services.spelling import LISTS, names_spelled
 from apps.writer.services.versions import version_keep
 from apps.writer.services.workflow import content_claim, content_locked, content_tell_review
 
-SLUG_LENGTH = 80
+SLUG_LENGTH, LONGEST_SLUG = 80, 200
 SLUG_ATTEMPTS = 100
 
 
@@ -49,12 +49,13 @@ def slug_of(text: str) -> str:
     )
 
 
-def content_insert(content: Content) -> Content:
-    """Inserts it in the caller's transaction; a slug that the site has already gets -2, -3 and so on."""
+def content_insert(content: Content, *, slug_given: bool = False) -> Content:
+    """Inserts it in the caller's transaction; a slug that the site has already gets -2, -3 and so on. Where somebody
+    has chosen it (`slug_given`), raises Invalid instead."""
     base = content.slug
     names_as_terms(content, LISTS.values())
     for _ in range(SLUG_ATTEMPTS):
-        content.slug = _free_slug(content.site_id, base)
+        content.slug = base if slug_given else _free_slug(content.site_id, base)
         try:
             with transaction.atomic():
                 content.save(force_insert=True)
@@ -64,6 +65,8 @@ def content_insert(content: Content) -> Content:
             # Somebody was faster; only here, outside the savepoint, may the database be asked again.
             if _constraint(error) != "content_slug":
                 raise
+            if slug_given:
+                raise _slug_taken(base) from None
     raise Conflict(f"Too many articles are being made with the slug {base}. Try again.")
 
 
@@ -83,9 +86,7 @@ def content_create(
     )
     content.slug = slug or slug_of(content.title)
     with transaction.atomic():
-        if slug and Content.objects.filter(site_id=content.site_id, slug=slug).exists():
-            raise _slug_taken(slug)
-        content_insert(content)
+        content_insert(content, slug_given=bool(slug))
         version_keep(content, by=by, reason="written by hand")
         limit_take(account_id=account_id, resource="content")
     return content, html_removed(html, cleaned)
@@ -181,10 +182,10 @@ def _free_slug(site_id: int, base: str) -> str:
     )
     if base not in taken:
         return base
-    number = 2
-    while f"{base}-{number}" in taken:
+    number, stem = 2, base[: LONGEST_SLUG - len("-99999")]
+    while f"{stem}-{number}" in taken:
         number += 1
-    return f"{base}-{number}"
+    return f"{stem}-{number}"
 
 
 def _constraint(error: IntegrityError) -> str:

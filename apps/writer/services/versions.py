@@ -1,11 +1,11 @@
 """What an article was before: kept at each change of its text, compared, restored."""
 
-import difflib
 import re
 
 from django.conf import settings
 from django.db import transaction
 
+from apps.core.differences import unified_diff
 from apps.core.errors import Conflict, NotFound
 from apps.writer.models import Content, ContentVersion
 from apps.writer.services.links import links_after
@@ -63,10 +63,8 @@ def version_diff(version: ContentVersion) -> dict:
         for name in TEXT_FIELDS
         if name != "html" and getattr(version, name) != getattr(content, name)
     }
-    lines = difflib.unified_diff(
-        _lines(version.html), _lines(content.html), f"version {version.number}", "now", lineterm=""
-    )
-    return {"changed": changed, "diff": "\n".join(lines)}
+    diff = unified_diff(_lines(version.html), _lines(content.html), f"version {version.number}", "now")
+    return {"changed": changed, "diff": diff}
 
 
 def version_restore(*, account_id: int, content_id: int, number: int, by: str) -> tuple[Content, bool]:

@@ -1,12 +1,12 @@
 """What both sides changed: shown with all three texts, and decided by people."""
 
-import difflib
 import re
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from apps.core.differences import unified_diff
 from apps.core.errors import Conflict, Invalid, NotFound
 from apps.core.jobs import job_start
 from apps.core.models import Job
@@ -147,4 +147,4 @@ def _seen(synced: SyncedPost, content: Content, conflict: dict, *, theirs_taken:
 
 def _diff(before: str, after: str, before_is: str, after_is: str) -> str:
     lines = [_BLOCK_END.sub(r"\1\n", text).splitlines() for text in (before, after)]
-    return "\n".join(difflib.unified_diff(*lines, before_is, after_is, lineterm=""))
+    return unified_diff(*lines, before_is, after_is)
