@@ -12,8 +12,6 @@ One that is out is held first against what both sides last agreed on: what peopl
 over (`sync.agreement`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -30,7 +28,7 @@ from apps.publisher.models import PublishingRecord, WordPressPost
 from apps.publisher.services.illustrated import html_illustrated
 from apps.publisher.services.wordpress.bringing import post_bring
 from apps.publisher.services.wordpress.errors import TargetFailed
-from apps.publisher.services.wordpress.fields import Wanted, as_text, same_value, told
+from apps.publisher.services.wordpress.fields import Wanted, Written, as_text, same_value, told
 from apps.publisher.services.wordpress.keys import drafts_of_key, key_fields, posts_of_key
 from apps.publisher.services.wordpress.kinds import Kind, author_of, kind_of, rest_base_of
 from apps.publisher.services.wordpress.media import media_put, media_tidy
@@ -42,20 +40,6 @@ from apps.writer.services.html import html_clean
 
 # The longest that a slow site may still work on a request whose answer nobody waits for.
 LATE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What stands at the target. `fields` by name: kept, changed or dropped."""
-
-    external_id: str
-    url: str
-    published_at: datetime
-    fields: dict[str, str] = field(default_factory=dict)
-    # False: a draft, as the account wants it, which people publish there.
-    is_out: bool = True
-    # Says, in the transaction that makes the article published, that both sides agree on it.
-    agreed: Callable[[], None] = lambda: None
 
 
 def post_write(
