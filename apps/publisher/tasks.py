@@ -13,7 +13,7 @@ from apps.core.queues import Queue
 from apps.notifications.services import notify
 from apps.publisher.models import PublishingRecord
 from apps.publisher.services import dispatch
-from apps.publisher.services.publishing import content_publish, records_fail
+from apps.publisher.services.publishing import content_publish, is_draft, records_fail
 from apps.publisher.services.wordpress import TargetFailed
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,10 @@ def run_publish(run: JobRun) -> None:
         )
         raise AppError(failed[0]["error"])
     with transaction.atomic():
-        _tell_published(run, published)
+        if drafts := [p["content_id"] for p in published if is_draft(p)]:
+            _tell_drafts(run, drafts)
+        if out := [p for p in published if not is_draft(p)]:
+            _tell_published(run, out)
         if failed:
             _tell_failed(run, [f["content_id"] for f in failed], failed[0]["error"])
         run.finish({"published": published, "failed": failed})
@@ -148,6 +151,23 @@ def _tell_published(run: JobRun, published: list[dict]) -> None:
         metadata={"content_ids": ids[:100], "count": len(ids)},
         event_data={"content_ids": ids},  # who keeps a list of what is out needs all of it
         key=f"published:{run.job.pk}",
+    )
+
+
+def _tell_drafts(run: JobRun, content_ids: list[int]) -> None:
+    count = len(content_ids)
+    what = f"{count} articles wait as drafts" if count > 1 else "An article waits as a draft"
+    notify(
+        account_id=run.account_id,
+        site_id=_site_id(run),
+        notification_type="content_ready_review",
+        title="Drafts in WordPress",
+        message=f"{what} in WordPress. Publish there what is good.",
+        action_label="View content",
+        action_url="/writer/content",
+        metadata={"content_ids": content_ids[:100], "count": count},
+        event_data={"content_ids": content_ids},
+        key=f"drafts:{run.job.pk}",
     )
 
 

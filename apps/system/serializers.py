@@ -79,7 +79,11 @@ class ContentGenerationSerializer(KnownFields, serializers.Serializer):
 class PublishingDefaultsSerializer(KnownFields, serializers.Serializer):
     """What the settings of a new site begin from."""
 
-    default_publish_status = serializers.ChoiceField(["draft", "publish"], required=False)
+    default_publish_status = serializers.ChoiceField(
+        ["draft", "publish"],
+        required=False,
+        help_text="draft: a new article waits in WordPress until people of the site publish it there.",
+    )
     auto_schedule = serializers.BooleanField(required=False)
     schedule_frequency = serializers.ChoiceField(["daily", "weekdays", "weekly"], required=False)
     schedule_times = serializers.ListField(

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import redis
 from rest_framework.test import APIClient
 
 from apps.parsing.clients import queue
@@ -49,9 +50,11 @@ class Tasks:
 def tasks(settings) -> Tasks:
     """The queue on a broker database of its own, empty."""
     settings.CELERY_BROKER_URL = broker_of_tests(1)
-    found = Tasks(settings.CELERY_BROKER_URL)
-    found.take()
-    return found
+    broker = redis.Redis.from_url(settings.CELERY_BROKER_URL)
+    # What a killed worker held is there too, and would come back in the middle of the next test.
+    if left := [*broker.scan_iter("parsing_tasks*"), *broker.scan_iter("unacked*")]:
+        broker.delete(*left)
+    return Tasks(settings.CELERY_BROKER_URL)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from apps.notifications.services.webhooks import event_send
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.planner.services.clusters import clusters_build
 from apps.planner.services.ideas import ideas_generate
-from apps.publisher.services.publishing import content_publish, content_schedule
+from apps.publisher.services.publishing import content_publish, content_schedule, is_draft
 from apps.system.services.modules import modules_of
 from apps.writer.models import Content, Image, Task
 from apps.writer.services.generation import content_generate
@@ -191,7 +191,8 @@ def _approve(work: Work) -> dict:
 
     def published(result: dict) -> None:
         work.finish(result)
-        published_tell(work.run, result, content_id=work.object_id, reference=work.reference)
+        if not is_draft(result):
+            published_tell(work.run, result, content_id=work.object_id, reference=work.reference)
 
     return content_publish(
         account_id=account_id, content_id=work.object_id, reference=work.reference, finish=published

@@ -29,7 +29,12 @@ def integration_of(*, site_id: int) -> SiteIntegration | None:
 
 def wordpress_of(integration: SiteIntegration) -> WordPress:
     """The site behind a connection. Close it, or use it as a context manager."""
-    return WordPress(url=integration.base_url, rest_root=integration.rest_root, **credentials_of(integration))
+    return WordPress(
+        url=integration.base_url,
+        rest_root=integration.rest_root,
+        finds_root=True,
+        **credentials_of(integration),
+    )
 
 
 def credentials_of(integration: SiteIntegration) -> dict[str, str]:

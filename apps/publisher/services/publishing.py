@@ -27,6 +27,7 @@ from apps.publisher.services.pages import page_write
 from apps.publisher.services.placement import next_slot
 from apps.publisher.services.wordpress import TargetFailed, Written, post_write, term_texts_check
 from apps.publisher.services.wordpress.errors import TakenOff
+from apps.system.services.content_settings import content_settings
 from apps.writer.models import Content
 from apps.writer.services.workflow import content_claim
 
@@ -69,7 +70,8 @@ def content_publish(
     """Publishes an article, or brings what is out up to date. Under a reference that is done it does nothing.
 
     Returns {"record_id", "external_id", "external_url", "fields"}; `fields` says for each field whether the target
-    kept, changed or dropped it. `finish` is called with it in the transaction that makes it published. No
+    kept, changed or dropped it; a changed `status` is a draft, where the account leaves publishing to people of the
+    site (`default_publish_status`). `finish` is called with it in the transaction that makes it published. No
     transaction may be open for a target that is not ours. Raises NotFound, Conflict for what is neither approved nor
     published, Invalid for a target that the site has not, TargetFailed, and Busy while another one publishes it.
     """
@@ -104,7 +106,14 @@ def content_publish(
             integration = integration_of(site_id=content.site_id)
             if integration is None:
                 raise Conflict("The connection to WordPress was just switched off. Turn it on, then publish.")
-            written = post_write(content=content, integration=integration, again=record.attempts > 1)
+            publishing = content_settings(account_id=account_id, key="publishing")
+            written = post_write(
+                content=content,
+                integration=integration,
+                again=record.attempts > 1,
+                as_draft=content.status == Content.Status.APPROVED
+                and publishing["default_publish_status"] == "draft",
+            )
         with transaction.atomic():
             content = _locked(account_id, content_id)
             record = PublishingRecord.objects.select_for_update().get(pk=record_id)
@@ -115,9 +124,13 @@ def content_publish(
             if written is None:
                 page, fields = page_write(content)
                 written = Written(str(page.pk), page.url, page.published_at, fields)
-            content.status, content.site_status = Content.Status.PUBLISHED, Content.SiteStatus.PUBLISHED
+            if written.is_out:
+                content.status, content.site_status = Content.Status.PUBLISHED, Content.SiteStatus.PUBLISHED
+                content.published_at = written.published_at
+            else:  # a sync tells when people have published it there
+                content.site_status = Content.SiteStatus.NOT_PUBLISHED
             content.external_id, content.external_url = written.external_id, written.url[:600]
-            content.published_at, content.scheduled_publish_at = written.published_at, None
+            content.scheduled_publish_at = None
             content.save(update_fields=["status", "site_status", "external_id", "external_url", "published_at",
                                         "scheduled_publish_at"])  # fmt: skip
             content_claim(content)
@@ -157,6 +170,11 @@ def _told_why(record_id: int, error: Exception) -> None:
         if isinstance(error, TakenOff):
             taken_off_note(*error.what)
         records_fail(records=record, error=sentence)
+
+
+def is_draft(result: dict) -> bool:
+    """Whether a result of `content_publish` is a draft that people of the site are to publish."""
+    return result["fields"].get("status") == "changed"
 
 
 def records_fail(*, records, error: str) -> None:

@@ -26,7 +26,8 @@ LONGEST_WAIT = 15.0
 
 class WordPress:
     """`url` is the site's address; `rest_root` where its REST API was found, else /wp-json under it. With `secret`
-    requests are signed for the companion plugin; else they carry user and application password.
+    requests are signed for the companion plugin; else they carry user and application password. With `finds_root` a
+    read that finds no REST API goes on behind the parameter, where it stands when permalinks are switched off.
 
     Every method raises WordPressError. Reads and what may be done twice are tried again when the site is busy or the
     answer was lost; for what may not be, `once=True` leaves that to the caller.
@@ -42,8 +43,9 @@ class WordPress:
         rest_root: str = "",
         timeout: float = 30.0,
         attempts: int = ATTEMPTS,
+        finds_root: bool = False,
     ) -> None:
-        self._attempts = attempts
+        self._attempts, self._finds_root = attempts, finds_root
         self.url = url.rstrip("/")
         self.root = (rest_root or f"{self.url}/wp-json").rstrip("/")
         self._http = client(timeout=timeout, max_bytes=MAX_BYTES)
@@ -68,7 +70,7 @@ class WordPress:
 
     def listed(self, path: str, **params) -> tuple[list[dict], int | None]:
         """The rows of a list page, and how many there are in all: None where a proxy took that away."""
-        rows, headers = self._retrying(False)(self._answer, "GET", path, params, {})
+        rows, headers = self._sent(False, "GET", path, params, {})
         total = headers.get("X-WP-Total", "")
         if not isinstance(rows, list):
             raise WordPressError("rejected", f"{self.host} gave no list where one was asked for.")
@@ -120,7 +122,30 @@ class WordPress:
         self, method: str, path: str, *, params: Mapping | None = None, once: bool = False, **body
     ) -> Any:
         """`path` begins with a slash and is below the REST API's root."""
-        return self._retrying(once)(self._answer, method, path, dict(params or {}), body)[0]
+        return self._sent(once, method, path, dict(params or {}), body)[0]
+
+    def _sent(self, once: bool, method: str, path: str, params: dict, body: dict) -> tuple[Any, Mapping]:
+        try:
+            return self._retrying(once)(self._answer, method, path, params, body)
+        except WordPressError as error:
+            if method != "GET" or not self._is_behind_parameter(error):
+                raise
+        return self._retrying(once)(self._answer, method, path, params, body)
+
+    def _is_behind_parameter(self, error: WordPressError) -> bool:
+        """Whether the API that was not found under the usual address answers behind a parameter: from now on there."""
+        absent = error.cause in ("rest_missing", "html", "redirect") and not error.code
+        if not (self._finds_root and absent) or "rest_route=" in self.root:
+            return False
+        usual, self.root = self.root, f"{self.url}/index.php?rest_route="
+        try:
+            index = self._answer("GET", "/", {}, {})[0]
+            if isinstance(index, dict) and "wp/v2" in index.get("namespaces", []):
+                return True
+        except WordPressError:
+            pass
+        self.root = usual
+        return False
 
     def _retrying(self, once: bool) -> Retrying:
         return Retrying(

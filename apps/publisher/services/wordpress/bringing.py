@@ -37,6 +37,8 @@ def post_bring(
     if decision.both:
         conflict_note(site, synced, post.content, decision, wanted=fields, stored=stored, kind=kind)
         raise EditedOnBothSides(post.content.title, decision.both, lossy=decision.lossy)
+    if wanted.fields["status"] == "draft":  # what people have moved on from there stays where it is
+        wanted.fields["status"] = stored["status"]
     if not decision.send and stored["status"] == wanted.fields["status"]:
         return synced, stored, []
     chosen = _chosen(wanted, decision)

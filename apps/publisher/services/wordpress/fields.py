@@ -1,6 +1,7 @@
 """What was sent, held against what WordPress has: kept, changed or dropped, field by field."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
 from urllib.parse import unquote
@@ -35,6 +36,20 @@ class Wanted:
             for name, value in self.fields.items()
             if name != "meta"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What stands at the target. `fields` by name: kept, changed or dropped."""
+
+    external_id: str
+    url: str
+    published_at: datetime
+    fields: dict[str, str] = field(default_factory=dict)
+    # False: a draft, as the account wants it, which people publish there.
+    is_out: bool = True
+    # Says, in the transaction that makes the article published, that both sides agree on it.
+    agreed: Callable[[], None] = lambda: None
 
 
 def as_text(text: str) -> str:

@@ -12,8 +12,6 @@ One that is out is held first against what both sides last agreed on: what peopl
 over (`sync.agreement`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -30,7 +28,7 @@ from apps.publisher.models import PublishingRecord, WordPressPost
 from apps.publisher.services.illustrated import html_illustrated
 from apps.publisher.services.wordpress.bringing import post_bring
 from apps.publisher.services.wordpress.errors import TargetFailed
-from apps.publisher.services.wordpress.fields import Wanted, as_text, same_value, told
+from apps.publisher.services.wordpress.fields import Wanted, Written, as_text, same_value, told
 from apps.publisher.services.wordpress.keys import drafts_of_key, key_fields, posts_of_key
 from apps.publisher.services.wordpress.kinds import Kind, author_of, kind_of, rest_base_of
 from apps.publisher.services.wordpress.media import media_put, media_tidy
@@ -44,20 +42,11 @@ from apps.writer.services.html import html_clean
 LATE = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What stands at the target. `fields` by name: kept, changed or dropped."""
-
-    external_id: str
-    url: str
-    published_at: datetime
-    fields: dict[str, str] = field(default_factory=dict)
-    # Says, in the transaction that makes the article published, that both sides agree on it.
-    agreed: Callable[[], None] = lambda: None
-
-
-def post_write(*, content: Content, integration: SiteIntegration, again: bool) -> Written:
+def post_write(
+    *, content: Content, integration: SiteIntegration, again: bool, as_draft: bool = False
+) -> Written:
     """Makes or updates the post of an article and reads it back. `again`: it was begun before, and not ended.
+    `as_draft`: it is left to people to publish it there; what they have moved on stays where it is.
 
     May be done any number of times, also side by side. No transaction may be open. Raises TargetFailed,
     EditedOnBothSides, and Busy when somebody else publishes the same article.
@@ -78,6 +67,8 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
                 WordPressPost.objects.filter(pk=post.pk).update(tidy_at=timezone.now() + LATE)
             kind = kind_of(site, integration, post.post_type)
             wanted = _wanted(site, integration, kind, post.content, images, media, alt_kept)
+            if as_draft:
+                wanted.fields["status"] = "draft"
             synced, stored, sent = post_bring(site, integration, post, wanted, kind.as_synced)
     except WordPressError as error:
         raise TargetFailed.of(error) from error
@@ -92,7 +83,7 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
         kind=kind.as_synced,
         images={m.url: [pk, m.external_id] for pk, m in media.items() if m.url in wanted.fields["content"]},
     )
-    if stored["status"] != "publish":
+    if stored["status"] != "publish" and not as_draft:
         with transaction.atomic():
             agreed()  # who reviews it there may edit it: that is theirs from now on
         raise TargetFailed(
@@ -100,11 +91,13 @@ def post_write(*, content: Content, integration: SiteIntegration, again: bool) -
             f"the user {integration.username} the right to publish."
         )
     published_at = datetime.fromisoformat(stored["date_gmt"]).replace(tzinfo=UTC)
+    is_out, fields = stored["status"] == "publish", told(content, wanted, stored)
     return Written(
         external_id=str(post.external_id),
         url=stored["link"],
         published_at=published_at,
-        fields=told(content, wanted, stored),
+        fields=fields | {"status": "kept" if is_out else "changed"},
+        is_out=is_out,
         agreed=agreed,
     )
 
