@@ -645,6 +645,12 @@ def test_preview():
     assert shown.headers == ("Keyword", "Volume")
 
 
+def test_columns_that_stand_twice_are_told():
+    shown = preview(b"Keyword,Volume,keyword,Search volume,Notes,Notes\nlatte,5,mocha,6,x,y\n", "list.csv")
+    assert shown.notes == ("The column “Keyword” stands 2 times; the first was read.",)
+    assert [(r.keyword, r.volume) for r in shown.sample] == [("latte", 5)]
+
+
 def test_preview_counts_more_than_it_checks():
     opened = read("Keyword\n" + "".join(f"keyword {n}\n" for n in range(100)))
     shown = opened.preview(within=10)

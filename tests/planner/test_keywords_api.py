@@ -197,6 +197,20 @@ def test_export_is_filtered_and_runs_no_formula(alice, bob):
     refused(alice.client.get(KEYWORDS + "export/", {"volume_min": "x"}), "volume_min")
 
 
+def test_an_export_that_is_imported_again_changes_nothing(alice, run_jobs):
+    for keyword in ("=1+1", "+ size dresses", "'quoted' latte", 'מים, "קרים"'):
+        assert alice.client.post(KEYWORDS, body_of(alice, keyword=keyword, volume=5)).status_code == 201
+    content = b"".join(alice.client.get(KEYWORDS + "export/").streaming_content)
+    body = {
+        "file": SimpleUploadedFile("keywords.csv", content),
+        "site_id": alice.site.pk,
+        "sector_id": alice.sector.pk,
+    }
+    assert alice.client.post(KEYWORDS + "upload/", body, format="multipart").status_code == 200
+    [job] = run_jobs()
+    assert job.result["reasons"] == {"already_there": 4} and Keyword.objects.count() == 4
+
+
 # --- from the library into the workflow
 
 

@@ -173,6 +173,15 @@ def test_links_are_asked_whether_they_answer(alice, pages, run_jobs, settings):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("href", ["//10.0.0.1/x", "HTTP://10.0.0.1/x"])
+def test_links_are_asked_however_their_scheme_is_written(alice, href):
+    content = ContentFactory(site=alice.site, html=f'<p><a href="{href}">x</a></p>')
+    told = links_check(account_id=alice.account.pk, content_id=content.pk)
+    assert told["checked"] == 1 and "private network" in told["problems"][0]["problem"]
+    assert told["problems"][0]["url"] == href
+
+
+@pytest.mark.django_db
 def test_checking_links_refuses(alice, bob):
     content = ContentFactory(site=alice.site)
     assert bob.client.post(f"{URL}{content.pk}/check_links/").status_code == 404

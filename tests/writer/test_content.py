@@ -129,6 +129,14 @@ def test_a_slug_is_once_in_a_site(alice):
     assert alice.client.post(URL, body | {"site": other.pk}).status_code == 201
 
 
+def test_an_empty_slug_is_made_anew(alice):
+    ContentFactory(site=alice.site, title="Cold brew", slug="cold-brew")
+    mine = ContentFactory(site=alice.site, title="Cold brew", slug="other")
+    for _ in range(2):
+        assert update(alice, mine, slug="").json()["data"]["slug"] == "cold-brew-2"
+    assert update(alice, mine, slug="", title="Espresso").json()["data"]["slug"] == "espresso"
+
+
 def test_a_chosen_slug_is_kept_or_refused(alice):
     """Somebody who was faster is found by the constraint: no other slug is taken in silence, as one that is made is."""
     taken = ContentFactory(site=alice.site, slug="x" * 200)

@@ -20,7 +20,7 @@ from .cells import (
     printable,
     volume_of,
 )
-from .columns import Row, Tool, semrush_country, tool_of
+from .columns import Header, Row, Tool, header_name, semrush_country, tool_of
 from .delimited import TextTable
 from .tables import open_table
 from .workbooks import SheetTable
@@ -32,6 +32,8 @@ _SEARCH_CONSOLE_NOTE = (
     "Impressions stand in for the search volume and are marked as estimates. Search Console exports at most "
     "1,000 queries."
 )
+# As our own export, and others, write a text that a spreadsheet would take for a formula.
+_SHIELDED = ("'=", "'+", "'-", "'@")
 _FIELDS = ("keyword", "volume", "difficulty", "country", "intent", "cpc")
 
 
@@ -104,7 +106,7 @@ class KeywordFile:
         self.delimiter = table.delimiter
         self.headers = header.names
         self.columns = {name: header.names[at] if header.row >= 0 else "" for name, at in fields.items()}
-        self.notes = (*table.notes, _SEARCH_CONSOLE_NOTE) if self._impressions else table.notes
+        self.notes = (*table.notes, *_repeated_columns(header), *[_SEARCH_CONSOLE_NOTE] * self._impressions)
 
     def rows(self) -> Iterator[KeywordRow | Refusal]:
         """Every row that is not blank, in the order of the file.
@@ -159,6 +161,8 @@ class KeywordFile:
         )
         if self._header_row < 0 and isinstance(raw, str):
             raw = _unquoted(raw)
+        if isinstance(raw, str) and raw.startswith(_SHIELDED):
+            raw = raw[1:]
         try:
             if (
                 self._width
@@ -232,6 +236,15 @@ def _without_repeats(
             yield Refusal(row.line, printable(row.keyword), "duplicate", reason)
         else:
             yield row
+
+
+def _repeated_columns(header: Header) -> list[str]:
+    names = [header_name(name) for name in header.names]
+    return [
+        f"The column “{header.names[at]}” stands {names.count(names[at])} times; the first was read."
+        for at in sorted(header.fields.values())
+        if header.row >= 0 and names.count(names[at]) > 1
+    ]
 
 
 def _unquoted(text: str) -> str:

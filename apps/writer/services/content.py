@@ -109,8 +109,9 @@ def content_update(*, account_id: int, content_id: int, changes: dict, by: str) 
     try:
         with transaction.atomic():
             content = content_locked(account_id=account_id, content_id=content_id)
-            if "slug" in changes:
-                changes["slug"] = changes["slug"] or slug_of(changes.get("title", content.title))
+            if "slug" in changes and not changes["slug"]:
+                made = slug_of(changes.get("title", content.title))
+                changes["slug"] = _free_slug(content.site_id, made, but=content.pk)
             for name, value in changes.items():
                 setattr(content, name, value)
             if "html" in changes:
@@ -174,12 +175,9 @@ def _html_cleaned(html: str) -> str:
     return cleaned
 
 
-def _free_slug(site_id: int, base: str) -> str:
-    taken = set(
-        Content.objects.filter(site_id=site_id, slug__startswith=base[:SLUG_LENGTH]).values_list(
-            "slug", flat=True
-        )
-    )
+def _free_slug(site_id: int, base: str, *, but: int | None = None) -> str:
+    others = Content.objects.filter(site_id=site_id, slug__startswith=base[:SLUG_LENGTH]).exclude(pk=but)
+    taken = set(others.values_list("slug", flat=True))
     if base not in taken:
         return base
     number, stem = 2, base[: LONGEST_SLUG - len("-99999")]

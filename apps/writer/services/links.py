@@ -47,7 +47,8 @@ def links_abroad(html: str) -> list[Link]:
     return [
         link
         for link in links_of(html)
-        if link.url.startswith(("http://", "https://")) and not link.url.startswith(f"{settings.PUBLIC_URL}/")
+        if link.url.lower().startswith(("http://", "https://", "//"))
+        and not link.url.startswith(f"{settings.PUBLIC_URL}/")
     ]
 
 
@@ -108,6 +109,8 @@ def links_after(problems: list[dict], html: str) -> list[dict]:
 
 def _problem(client, url: str) -> str:
     """One sentence, "" for an address that answers."""
+    if url.startswith("//"):  # as the site's own pages ask it
+        url = f"https:{url}"
     try:
         http.check_url(url)
         status = client.head(url).status_code
