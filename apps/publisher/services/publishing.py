@@ -178,7 +178,8 @@ def is_draft(result: dict) -> bool:
 
 
 def records_fail(*, records, error: str) -> None:
-    """Ends open records of a queryset as failed, and with them their articles that are still being published."""
+    """Ends open records of a queryset as failed, and with them their articles that are still being published. One that
+    was tried before its time still goes out at its time."""
     with transaction.atomic():
         ids = list(records.filter(status__in=OPEN).values_list("content_id", flat=True))
         contents = Content.objects.select_for_update().filter(pk__in=ids).order_by("pk")
@@ -195,7 +196,9 @@ def records_fail(*, records, error: str) -> None:
         idle = Content.objects.filter(pk__in=contents).exclude(pk__in=others.values("content_id"))
         live = Q(status=Content.Status.PUBLISHED)  # an update that failed leaves what is out
         idle.filter(live).update(site_status=Content.SiteStatus.PUBLISHED)
-        idle.exclude(live).update(site_status=Content.SiteStatus.FAILED)
+        to_come = Q(status=Content.Status.APPROVED, scheduled_publish_at__gt=timezone.now())
+        idle.exclude(live).filter(to_come).update(site_status=Content.SiteStatus.SCHEDULED)
+        idle.exclude(live).exclude(to_come).update(site_status=Content.SiteStatus.FAILED)
 
 
 def content_schedule(
