@@ -106,13 +106,12 @@ def content_publish(
             integration = integration_of(site_id=content.site_id)
             if integration is None:
                 raise Conflict("The connection to WordPress was just switched off. Turn it on, then publish.")
-            publishing = content_settings(account_id=account_id, key="publishing")
+            status = content_settings(account_id=account_id, key="publishing")["default_publish_status"]
             written = post_write(
                 content=content,
                 integration=integration,
                 again=record.attempts > 1,
-                as_draft=content.status == Content.Status.APPROVED
-                and publishing["default_publish_status"] == "draft",
+                as_draft=status == "draft" and content.status == Content.Status.APPROVED,
             )
         with transaction.atomic():
             content = _locked(account_id, content_id)
