@@ -10,14 +10,17 @@ from apps.automation.models import Run, RunItem, RunLog, RunStage
 from apps.automation.services import engine as engine_module
 from apps.automation.services.pausing import runs_resume_due
 from apps.automation.services.runs import run_pause, run_resume, run_start
+from apps.automation.services.walk import Limits, walk_settings
 from apps.billing.models import CreditBalance, CreditEntry
 from apps.billing.services.ledger import credits_grant
 from apps.core import jobs
 from apps.integration.services.settings import settings_change
 from apps.intelligence.services import calls
 from apps.notifications.models import Notification
+from apps.publisher.services.wordpress import TargetFailed
 from apps.writer.models import Content, Image, Task
 from tests.automation.test_engine import assert_ledger_is_exact, work
+from tests.factories.publisher import ApprovedContentFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,6 +107,28 @@ def test_a_provider_that_stays_down_is_tried_less_and_less_and_told_once(walker,
     settings.OPENAI_API_KEY = settings.OPENAI_BASE_URL = ""
     run = work(run_resume(run=run))
     assert (run.status, run.resume_attempts, run.pause_reason) == ("completed", 0, "")
+
+
+def test_a_site_that_is_away_is_asked_when_it_says(alice, monkeypatch):
+    walk_settings(site=alice.site, limits=Limits())
+    change(alice, auto_resume=True)
+    content = ApprovedContentFactory(site=alice.site, status="review")
+
+    def away(**asked):
+        raise TargetFailed(
+            "The site is asked too often.", permanent=False, target_down=True, retry_after=1800
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr("apps.automation.services.stages.content_publish", away)
+        run = work(run_start(site=alice.site))
+    assert (run.status, run.pause_reason) == ("paused", "target")
+    assert run.resume_at - timezone.now() > timedelta(minutes=29)
+    assert runs_resume_due() == []
+    due_again()
+    assert runs_resume_due() == [run.pk] and work(run).status == "completed"
+    content.refresh_from_db()
+    assert content.status == "published"
 
 
 def test_delays_batches_and_the_testing_model(walker, settings, monkeypatch):

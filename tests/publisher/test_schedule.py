@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import Site
 from apps.core.errors import Conflict, Invalid
 from apps.core.models import Job
 from apps.core.zones import zone_of
@@ -325,3 +326,20 @@ def test_a_key_of_a_user_is_never_one_of_ours(alice, content):
     assert answer.status_code == 200
     assert publish_due() == 1
     assert Content.objects.get(pk=content.pk).site_status == "publishing"
+
+
+@pytest.mark.django_db
+def test_what_failed_before_its_time_still_goes_out_at_its_time(alice, content, run_jobs):
+    at = timezone.now() + timedelta(days=1)
+    content_schedule(account_id=alice.account.pk, content_id=content.pk, at=at)
+    alice.client.post("/api/v1/publisher/publish/", {"content_ids": [content.pk]})
+    Site.objects.filter(pk=alice.site.pk).update(is_hosted=False)
+    (job,) = run_jobs()
+    content.refresh_from_db()
+    assert (job.state, content.site_status, content.scheduled_publish_at) == ("failed", "scheduled", at)
+    Site.objects.filter(pk=alice.site.pk).update(is_hosted=True)
+    Content.objects.update(scheduled_publish_at=timezone.now() - timedelta(seconds=5))
+    assert publish_due() == 1
+    run_jobs()
+    content.refresh_from_db()
+    assert content.status == "published"

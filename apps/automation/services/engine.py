@@ -359,7 +359,7 @@ class Engine:
         except TargetFailed as error:
             if error.target_down:
                 self._back(item_id)
-                raise PauseRun(error.message, Run.Reason.TARGET) from error
+                raise PauseRun(error.message, Run.Reason.TARGET, retry_after=error.retry_after) from error
             self._failed(stage, item_id, error.message, final=error.permanent or attempts >= MAX_ATTEMPTS)
         except Busy as error:
             self._failed(stage, item_id, str(error), final=attempts >= MAX_ATTEMPTS)

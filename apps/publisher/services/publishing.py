@@ -106,13 +106,12 @@ def content_publish(
             integration = integration_of(site_id=content.site_id)
             if integration is None:
                 raise Conflict("The connection to WordPress was just switched off. Turn it on, then publish.")
-            publishing = content_settings(account_id=account_id, key="publishing")
+            status = content_settings(account_id=account_id, key="publishing")["default_publish_status"]
             written = post_write(
                 content=content,
                 integration=integration,
                 again=record.attempts > 1,
-                as_draft=content.status == Content.Status.APPROVED
-                and publishing["default_publish_status"] == "draft",
+                as_draft=status == "draft" and content.status == Content.Status.APPROVED,
             )
         with transaction.atomic():
             content = _locked(account_id, content_id)
@@ -178,7 +177,8 @@ def is_draft(result: dict) -> bool:
 
 
 def records_fail(*, records, error: str) -> None:
-    """Ends open records of a queryset as failed, and with them their articles that are still being published."""
+    """Ends open records of a queryset as failed, and with them their articles that are still being published. One that
+    was tried before its time still goes out at its time."""
     with transaction.atomic():
         ids = list(records.filter(status__in=OPEN).values_list("content_id", flat=True))
         contents = Content.objects.select_for_update().filter(pk__in=ids).order_by("pk")
@@ -195,7 +195,9 @@ def records_fail(*, records, error: str) -> None:
         idle = Content.objects.filter(pk__in=contents).exclude(pk__in=others.values("content_id"))
         live = Q(status=Content.Status.PUBLISHED)  # an update that failed leaves what is out
         idle.filter(live).update(site_status=Content.SiteStatus.PUBLISHED)
-        idle.exclude(live).update(site_status=Content.SiteStatus.FAILED)
+        to_come = Q(status=Content.Status.APPROVED, scheduled_publish_at__gt=timezone.now())
+        idle.exclude(live).filter(to_come).update(site_status=Content.SiteStatus.SCHEDULED)
+        idle.exclude(live).exclude(to_come).update(site_status=Content.SiteStatus.FAILED)
 
 
 def content_schedule(
