@@ -6,16 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.core.checks import run_checks
 from django.db import connection
+from django.db.models import Count
 
 from apps.billing.services.ledger import credits_balance
 from apps.planner.models import Cluster, ContentIdea, Keyword
 from apps.planner.services import clusters as clusters_module
-from apps.planner.services.cluster_edits import cluster_lock, clusters_delete, keywords_move
+from apps.planner.services.cluster_edits import cluster_lock, clusters_delete, clusters_merge, keywords_move
 from apps.planner.services.clusters import clusters_build, clusters_preview
 from tests.factories import SectorFactory, SiteFactory
 from tests.factories.planner import ClusterFactory, ContentIdeaFactory, KeywordFactory
 from tests.factories.writer import TaskFactory
 from tests.planner.asking import CLUSTERS, IDEAS, KEYWORDS, refused, results
+from tests.planner.test_clustering import labelled
 
 pytestmark = pytest.mark.django_db
 COFFEE = ["cold brew ratio", "cold brew coffee ratio", "ratio for cold brew"]
@@ -99,6 +101,27 @@ def test_cut_again_is_what_nobody_has_touched(alice):
     ids = set(Cluster.objects.values_list("pk", "name"))
     assert build(alice, "r2", recut=True)["clustered"] == 6
     assert set(Cluster.objects.values_list("pk", "name")) == ids
+
+
+def test_cutting_again_gives_what_stays_nothing_of_the_rest(alice):
+    """The facets of one subject are near each other: two that an editor has merged, and one with ideas, would else
+    take in the others, which are then no articles of their own any more."""
+    keywords(alice, labelled("clusters_facets", 38)[0])
+    build(alice)
+    of_one = Cluster.objects.filter(is_hub=False, parent__name__contains="air fryer")
+    made = list(of_one.annotate(size=Count("keywords")).order_by("-size", "name"))
+    assert len(made) >= 5
+    merged = clusters_merge(account_id=alice.account.pk, ids=[made[0].pk, made[1].pk])
+    Cluster.objects.filter(pk=made[2].pk).update(status="mapped")
+    Keyword.objects.filter(cluster=made[2]).update(status="mapped")
+    kept = {pk: texts_of(Cluster.objects.get(pk=pk)) for pk in (merged, made[2].pk)}
+    keywords(alice, [f"cheap {made[-1].name}"])
+    found = []
+    for reference in ("r2", "r3"):
+        build(alice, reference, recut=True, granularity=0.7)
+        found.append({frozenset(texts_of(cluster)) for cluster in Cluster.objects.filter(is_hub=False)})
+    assert {pk: texts_of(Cluster.objects.get(pk=pk)) for pk in kept} == kept
+    assert found[0] == found[1] and len(found[0]) >= 4
 
 
 def test_cutting_again_leaves_no_empty_hub_and_loses_no_task(alice):

@@ -205,15 +205,22 @@ def _groups_of_sector(
 ) -> Iterator[Group]:
     tier = settings.CLUSTERING_TIER
     progress(0, 100, "joining")
-    existing = _there(site_id, sector_id, {row.pk for row in keywords if row.cluster_id})
+    existing = _there(site_id, sector_id)
     joined: dict[int, list[Row]] = {}
     rest = keywords
-    if existing:
-        homes = join_keywords(existing, [k.keyword for k in keywords], granularity=granularity, tier=tier)
-        rest = [k for k, home in zip(keywords, homes, strict=True) if home is None]
-        for keyword, home in zip(keywords, homes, strict=True):
-            if home is not None:
+    fresh = [k for k in keywords if not k.cluster_id]
+    if existing and fresh:
+        # New ones alone join, and what is cut again competes for them as it stands: the few clusters that stay would
+        # else take in all that is a little like them.
+        texts = [(keyword, cluster_id) for keyword, cluster_id, _ in existing]
+        homes = join_keywords(texts, [k.keyword for k in fresh], granularity=granularity, tier=tier)
+        cut_again = {k.pk for k in keywords if k.cluster_id}
+        staying = {cluster_id for _, cluster_id, pk in existing if pk not in cut_again}
+        for keyword, home in zip(fresh, homes, strict=True):
+            if home in staying:
                 joined.setdefault(home, []).append(keyword)
+        taken = {k.pk for members in joined.values() for k in members}
+        rest = [k for k in keywords if k.pk not in taken]
     for cluster_id, members in joined.items():
         yield Group("", sector_id, [k.pk for k in members], cluster_id=cluster_id)
     if not rest:
@@ -244,8 +251,8 @@ def _groups_of_sector(
     yield from (Group(rest[i].keyword, sector_id, [rest[i].pk]) for i in clustering.alone)
 
 
-def _there(site_id: int, sector_id: int | None, cut_again: set[int]) -> list[tuple[str, int]]:
-    """What new keywords of the sector may join: (keyword, cluster) of its open clusters, and of those of no sector."""
+def _there(site_id: int, sector_id: int | None) -> list[tuple[str, int, int]]:
+    """(keyword, cluster, its id) of the open clusters of the sector, and of those of no sector."""
     rows = Keyword.objects.filter(
         Q(cluster__sector_id=sector_id) | Q(cluster__sector=None),
         site_id=site_id,
@@ -253,8 +260,4 @@ def _there(site_id: int, sector_id: int | None, cut_again: set[int]) -> list[tup
         cluster__is_locked=False,
     )
     rows = rows.exclude(status=Keyword.Status.DISABLED).values_list("keyword", "cluster_id", "pk")
-    return [
-        (keyword, cluster_id)
-        for keyword, cluster_id, pk in rows.order_by("pk").iterator(chunk_size=5000)
-        if pk not in cut_again
-    ]
+    return list(rows.order_by("pk").iterator(chunk_size=5000))
