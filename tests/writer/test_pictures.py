@@ -61,7 +61,8 @@ def test_a_bomb_is_refused_before_it_is_decoded():
 def test_sizes_and_formats():
     made = picture_read(encoded("PNG", size=(1000, 10), mode="RGB")).variants
     assert [(v.size, v.format, v.width, v.height) for v in made if v.size != "full"] == [
-        ("400", "webp", 400, 4), ("400", "jpeg", 400, 4), ("800", "webp", 800, 8), ("800", "jpeg", 800, 8),
+        ("400", "webp", 400, 4), ("400", "jpeg", 400, 4), ("400", "png", 400, 4),
+        ("800", "webp", 800, 8), ("800", "jpeg", 800, 8), ("800", "png", 800, 8),
     ]  # fmt: skip
     for variant in made:
         picture = Picture.open(BytesIO(variant.data))

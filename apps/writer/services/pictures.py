@@ -123,7 +123,7 @@ def _variants(picture: Image.Image) -> Iterator[Variant]:
             smaller = picture.resize(
                 (width, max(1, round(picture.height * width / picture.width))), Image.Resampling.LANCZOS
             )
-            for form in ("webp", plain):
+            for form in dict.fromkeys(("webp", plain, "png")):
                 yield Variant(str(width), form, *smaller.size, _encoded(smaller, form))
     for form in {"webp", plain} - {"png"}:
         yield Variant(FULL, form, *picture.size, _encoded(picture, form))
