@@ -70,7 +70,7 @@ def test_it_connects_publishes_and_finds_its_posts_again(bridged, wordpress, res
     assert (row.auth_method, row.status, row.plugin_version, row.app_password) == (
         "plugin",
         "connected",
-        "1.1.0",
+        "1.2.0",
         "",
     )
     content = ApprovedContentFactory(
@@ -181,7 +181,7 @@ def test_the_first_plugin_is_asked_to_be_updated_and_takes_its_events_along(word
     assert "Update Igny8 Bridge" in SiteIntegration.objects.get().last_error
     wordpress.left_behind(forget=True)
     found = bridged.client.post(f"/api/v1/integration/{pk}/test_connection/").json()["data"]
-    assert (found["connected"], found["plugin_version"]) == (True, "1.1.0"), found
+    assert (found["connected"], found["plugin_version"]) == (True, "1.2.0"), found
     assert len(wordpress.left_behind()["tables"]) == 2
 
 

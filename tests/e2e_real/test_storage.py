@@ -41,7 +41,7 @@ def test_images_in_a_bucket(alice, bob, bucket, django_capture_on_commit_callbac
     image = ImageFactory(content=ContentFactory(site=alice.site))
     image_generate(account_id=alice.account.pk, image_id=image.pk, reference="i")
     image.refresh_from_db()
-    assert names(bucket) == {f"igny8/{name}" for name in image.files} and len(image.files) == 7
+    assert names(bucket) == {f"igny8/{name}" for name in image.files} and len(image.files) == 9
     answer = alice.client.get(f"{FILE}?id={image.pk}")
     data = b"".join(answer.streaming_content)
     assert hashlib.sha256(data).hexdigest() == image.sha256

@@ -42,3 +42,25 @@ def test_what_a_site_has_no_place_for_is_told_once(alice, site, pull):
     # Emptied, it has nowhere to go either, and nothing to tell.
     change(page, categories=[])
     assert (push(), push()) == (1, 0)
+
+
+def test_of_several_plug_ins_the_one_whose_field_was_changed_counts(alice, site, pull):
+    keys = ("_yoast_wpseo_title", "rank_math_title", "_seopress_titles_title")
+    site.meta_keys = list(keys)
+    site.post(1, meta=dict.fromkeys(keys, ""))
+    pull()
+    content = Content.objects.get()
+    url = f"/api/v1/writer/content/{content.pk}/"
+    assert alice.client.patch(url, {"meta_title": "Ours"}, format="json").status_code == 200
+    assert pull("push").counts.get("pushed") == 1
+    assert site.posts[1]["meta"] == dict.fromkeys(keys, "Ours")
+    for day, wanted in enumerate(("Hers", "Hers again", "")):
+        meta = site.posts[1]["meta"] | {"rank_math_title": wanted}
+        site.edit(1, meta=meta, modified=f"2026-03-0{day + 1}T10:00:00")
+        assert pull().counts.get("changed") == 1
+        content.refresh_from_db()
+        assert content.meta_title == wanted
+    site.edit(1, meta=meta | {"rank_math_title": "Hers at last"}, modified="2026-03-09T10:00:00")
+    assert alice.client.patch(url, {"title": "Another title"}, format="json").status_code == 200
+    pull("push")
+    assert site.posts[1]["meta"]["rank_math_title"] == "Hers at last"

@@ -104,6 +104,17 @@ def test_how_many(alice, in_article, most, made):
     assert image_prompts_generate(**ids, reference="p2", in_article=3) == result
 
 
+def test_an_article_that_has_images_is_told_that_it_gets_no_more(alice):
+    content = ContentFactory(site=alice.site)
+    ImageFactory(content=content)
+    url = f"{CONTENT_URL}{content.pk}/generate_images/"
+    assert alice.client.post(url, {}).status_code == 200  # that one is still to be made
+    made = {"content_id": content.pk, "in_article": 3}
+    for path, body in ((url, {"in_article": 3}), (f"{URL}generate_for_content/", made)):
+        answer = alice.client.post(path, body)
+        assert answer.status_code == 409 and "Delete them all" in answer.json()["error"], answer.content
+
+
 def test_refused_before_anything_is_started(alice, bob):
     content = ContentFactory(site=alice.site)
     url = f"{CONTENT_URL}{content.pk}/generate_images/"

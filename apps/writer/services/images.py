@@ -42,16 +42,21 @@ __all__ = [
 
 
 class AlreadyMade(Conflict):
-    """Somebody else made the image, and paid for it."""
+    """The image is there: somebody else made it and paid for it, or it was not asked for anew."""
 
 
 def images_check(*, account_id: int, content: Content, in_article: int | None) -> None:
-    """Whether the images that an article lacks may be made: Conflict, InsufficientCredits, PlanLimitReached."""
+    """Whether the images that an article lacks may be made: Conflict, also where it has fewer than are asked for,
+    InsufficientCredits, PlanLimitReached."""
     not_ours_refused(content)
-    rows = list(Image.objects.filter(content=content).values_list("status", flat=True))
-    missing = sum(status != Image.Status.GENERATED for status in rows)
+    rows = list(Image.objects.filter(content=content).values_list("status", "kind"))
+    missing = sum(status != Image.Status.GENERATED for status, _ in rows)
     if not rows:
         missing = 1 + images_wanted(content, in_article)
+    elif (in_article or 0) > sum(kind == Image.Kind.IN_ARTICLE for _, kind in rows):
+        raise AlreadyMade(
+            "The article has its images, and gets no more of them. Delete them all, then ask for new ones."
+        )
     image_check(account_id=account_id, site_id=content.site_id, images=missing)
 
 

@@ -1,8 +1,8 @@
 <?php
 /**
  * Plugin Name: Igny8 Bridge
- * Description: Connects this site to Igny8 with an ApiKey: articles find their post again whatever happens, the SEO fields of Yoast, Rank Math and All in One SEO can be written for every post type, and changes made here are told to Igny8.
- * Version: 1.1.0
+ * Description: Connects this site to Igny8 with an ApiKey: articles find their post again whatever happens, the SEO fields of Yoast, Rank Math, All in One SEO and SEOPress can be written for every post type, and changes made here are told to Igny8.
+ * Version: 1.2.0
  * Requires at least: 5.6
  * Requires PHP: 7.4
  * Author: Igny8
@@ -20,7 +20,7 @@ namespace Igny8\Bridge;
 
 defined( 'ABSPATH' ) || exit;
 
-const VERSION     = '1.1.0';
+const VERSION     = '1.2.0';
 const OPTION      = 'igny8_bridge';
 const DUE         = 'igny8_bridge_due';
 const INSTALLED   = 'igny8_bridge_version';

@@ -184,7 +184,7 @@ def conflict_note(
     """Keeps a conflict that publishing has met, and tells of it. No transaction may be open."""
     remote, names = remote_of(stored, kind), TermNames(site, synced.site_id)
     names.load([remote])
-    theirs: dict[str, Any] = names.as_in(content, ours_of(remote, names, synced.images))
+    theirs: dict[str, Any] = names.as_in(content, ours_of(remote, names, synced.images, synced.theirs))
     theirs["featured_image"] = remote.fields["featured_media"]
     with transaction.atomic():
         row = SyncedPost.objects.select_for_update().get(pk=synced.pk)

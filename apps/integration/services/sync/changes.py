@@ -46,7 +46,7 @@ def change_take(
     if remote.status == "trash":  # its slug is not its own there
         _save(synced, content, moved)
         return "moved" if moved else "unchanged"
-    theirs = names.as_in(content, ours_of(remote, names, synced.images))
+    theirs = names.as_in(content, ours_of(remote, names, synced.images, synced.theirs))
     found = compared(synced, content, remote, theirs)
     if found.both:
         fresh = conflict_open(synced, remote, found.both, theirs)

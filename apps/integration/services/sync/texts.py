@@ -17,12 +17,17 @@ from apps.writer.models import Content
 from apps.writer.services.blocks import html_blocks
 from apps.writer.services.html import MAX_DEPTH, html_check_depth, html_clean
 
-# Of a post: by our field where WordPress's plug-ins for search engines keep it. The first that holds something counts.
+# Of a post: by our field where WordPress's plug-ins for search engines keep it. Of several that one counts which was
+# changed there, else the first that holds something.
 SEO_KEYS = {
-    "meta_title": ("_yoast_wpseo_title", "rank_math_title", "_aioseo_title"),
-    "meta_description": ("_yoast_wpseo_metadesc", "rank_math_description", "_aioseo_description"),
-    "primary_keyword": ("_yoast_wpseo_focuskw", "rank_math_focus_keyword", "_aioseo_keywords"),
-}
+    "meta_title": ("_yoast_wpseo_title", "rank_math_title", "_aioseo_title", "_seopress_titles_title"),
+    "meta_description": (
+        "_yoast_wpseo_metadesc", "rank_math_description", "_aioseo_description", "_seopress_titles_desc",
+    ),
+    "primary_keyword": (
+        "_yoast_wpseo_focuskw", "rank_math_focus_keyword", "_aioseo_keywords", "_seopress_analysis_target_kw",
+    ),
+}  # fmt: skip
 TEXTS = {"title": "title", "html": "content", "excerpt": "excerpt", "slug": "slug"}
 FIELDS = (*TEXTS, "categories", "tags", *SEO_KEYS)
 LENGTHS = {"title": 300, "slug": 200, "meta_title": 200, "meta_description": 400, "primary_keyword": 500}
@@ -131,9 +136,15 @@ def remote_of(row: Mapping, kind: PostType) -> Remote:
     )
 
 
-def ours_of(remote: Remote, term_names: Mapping[int, str], images: Mapping[str, list[int]]) -> dict[str, Any]:
-    """The fields of an article that a post is. `images`: by address the image here and the medium there."""
-    fields = remote.fields
+def ours_of(
+    remote: Remote,
+    term_names: Mapping[int, str],
+    images: Mapping[str, list[int]],
+    agreed: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The fields of an article that a post is. `images`: by address the image here and the medium there. `agreed`: the
+    hashes of what both sides agreed on, by WordPress's names."""
+    fields, agreed, hashes = remote.fields, agreed or {}, remote.hashes
     found: dict[str, Any] = {
         "title": " ".join(unescape(fields["title"]).split())[:300],
         "html": html_of(fields["content"], images),
@@ -146,7 +157,9 @@ def ours_of(remote: Remote, term_names: Mapping[int, str], images: Mapping[str, 
     for name in SEO_KEYS:
         keys = [key for key in remote.names_of(name) if key in fields]
         if keys:
-            found[name] = next((fields[key] for key in keys if fields[key]), "")[: LENGTHS[name]]
+            # Where several plug-ins have a field, all hold what was sent: what somebody changed since is the one.
+            changed = [key for key in keys if hashes[key] != agreed.get(key, digest(""))]
+            found[name] = next((fields[key] for key in changed or keys if fields[key]), "")[: LENGTHS[name]]
     return found
 
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser
 
-from apps.publisher.services.wordpress.meta import KEYS
+from apps.integration.services.sync.texts import SEO_KEYS
 from apps.writer.models import Content
 
 
@@ -96,7 +96,7 @@ def told(content: Content, wanted: Wanted, stored: dict) -> dict[str, str]:
         fields["images"] = _of_count(len(wanted.images), len(shown))
         fields["alt_texts"] = _of_count(len(wanted.images), len(wanted.alt_kept))
     meta, sent = stored.get("meta", {}), wanted.fields.get("meta", {})
-    for name, keys in KEYS.items():
+    for name, keys in SEO_KEYS.items():
         value = getattr(content, name)
         if value:
             found = [meta.get(key) for key in keys if key in sent]

@@ -15,6 +15,9 @@ const SEO_KEYS = array(
 	'_aioseo_title',
 	'_aioseo_description',
 	'_aioseo_keywords',
+	'_seopress_titles_title',
+	'_seopress_titles_desc',
+	'_seopress_analysis_target_kw',
 );
 
 // By now all types and the SEO plug-ins' own keys are known.
