@@ -105,10 +105,12 @@ def test_how_many(alice, in_article, most, made):
 
 
 def test_an_article_that_has_images_is_told_that_it_gets_no_more(alice):
-    content = ContentFactory(site=alice.site)
-    ImageFactory(content=content)
+    content = ContentFactory(site=alice.site, html="<p>Text.</p><h2>One</h2><p>Text.</p>")
+    image = ImageFactory(content=content)
     url = f"{CONTENT_URL}{content.pk}/generate_images/"
-    assert alice.client.post(url, {}).status_code == 200  # that one is still to be made
+    assert alice.client.post(url, {"in_article": 3}).status_code == 200  # that one is still to be made
+    image_generate(account_id=alice.account.pk, image_id=image.pk, reference="i")
+    assert alice.client.post(url, {}).status_code == 200
     made = {"content_id": content.pk, "in_article": 3}
     for path, body in ((url, {"in_article": 3}), (f"{URL}generate_for_content/", made)):
         answer = alice.client.post(path, body)

@@ -53,10 +53,12 @@ def images_check(*, account_id: int, content: Content, in_article: int | None) -
     missing = sum(status != Image.Status.GENERATED for status, _ in rows)
     if not rows:
         missing = 1 + images_wanted(content, in_article)
-    elif (in_article or 0) > sum(kind == Image.Kind.IN_ARTICLE for _, kind in rows):
-        raise AlreadyMade(
-            "The article has its images, and gets no more of them. Delete them all, then ask for new ones."
-        )
+    elif not missing and in_article:
+        there = sum(kind == Image.Kind.IN_ARTICLE for _, kind in rows)
+        if images_wanted(content, in_article) > there:
+            raise AlreadyMade(
+                "The article has its images, and gets no more of them. Delete them all, then ask for new ones."
+            )
     image_check(account_id=account_id, site_id=content.site_id, images=missing)
 
 
