@@ -13,7 +13,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import aware_utcnow
 
 from apps.accounts.models import SiteAccess, User
-from apps.core.ratelimit import COUNTER, Rate, first_row, scope_of, take
+from apps.core.ratelimit import COUNTER, Rate, scope_of, take
+from apps.core.sql import first_row
 from apps.core.tenancy import Tenant
 
 # In the model's order, which Model.from_db needs; the password hash stays in the database.

@@ -7,10 +7,9 @@ that a request pays one round trip for both.
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from rest_framework.throttling import BaseThrottle
 
-from apps.core.sql import prepared_row
+from apps.core.sql import first_row
 
 WINDOW_SECONDS = 60
 
@@ -62,26 +61,6 @@ def client_address(request) -> str:
         if len(forwarded) >= settings.TRUSTED_PROXIES:
             return forwarded[-settings.TRUSTED_PROXIES][:45]
     return request.META.get("REMOTE_ADDR", "")[:45] or "unknown"
-
-
-def first_row(statement: str, params: dict) -> tuple:
-    """The row of a statement that counts a request: prepared once a connection, and itself the health check.
-
-    A connection that the server has closed meanwhile, as by a restart, is opened again. A statement that was
-    run but not answered then counts twice.
-    """
-    connection = connections[DEFAULT_DB_ALIAS]
-    connection.ensure_connection()
-    connection.health_check_done = True
-    raw = connection.connection
-    try:
-        return prepared_row(statement, params)
-    except OperationalError:
-        if connection.in_atomic_block or not raw.closed:
-            raise
-        connection.close()
-        connection.ensure_connection()
-        return prepared_row(statement, params)
 
 
 def take(scope: str, key: str) -> Rate:

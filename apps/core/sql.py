@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus, Format
 
@@ -38,6 +38,26 @@ def prepared_row(statement: str, params: Mapping[str, Any]) -> tuple | None:
     with make(_PreparedCursor(raw)) as cursor:
         cursor.execute(statement, params)
         return cursor.fetchone()
+
+
+def first_row(statement: str, params: Mapping[str, Any]) -> tuple | None:
+    """`prepared_row` of the first statement of a request: itself the health check of the connection.
+
+    One that the server has closed meanwhile, as by a restart, is opened again. A statement that was run but not
+    answered is then run twice.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    connection.ensure_connection()
+    connection.health_check_done = True
+    raw = connection.connection
+    try:
+        return prepared_row(statement, params)
+    except OperationalError:
+        if connection.in_atomic_block or not raw.closed:
+            raise
+        connection.close()
+        connection.ensure_connection()
+        return prepared_row(statement, params)
 
 
 class _Direct:

@@ -14,6 +14,7 @@ from apps.notifications.services import notify
 from apps.publisher.models import PublishingRecord
 from apps.publisher.services import dispatch
 from apps.publisher.services.publishing import content_publish, is_draft, records_fail
+from apps.publisher.services.telling import unpublished_tell
 from apps.publisher.services.wordpress import TargetFailed
 
 log = logging.getLogger(__name__)
@@ -172,17 +173,10 @@ def _tell_drafts(run: JobRun, content_ids: list[int]) -> None:
 
 
 def _tell_failed(run: JobRun, content_ids: list[int], error: str) -> None:
-    count = len(content_ids)
-    notify(
+    unpublished_tell(
         account_id=run.account_id,
         site_id=_site_id(run),
-        notification_type="content_publish_failed",
-        severity="error",
-        title="Publishing failed",
-        message=f"{count} article{'s' if count > 1 else ''} could not be published: {error}",
-        action_label="View content",
-        action_url="/writer/content",
-        metadata={"content_ids": content_ids[:100], "count": count},
-        event_data={"content_ids": content_ids},
+        content_ids=content_ids,
+        error=error,
         key=f"publish_failed:{run.job.pk}",
     )

@@ -6,6 +6,7 @@ from apps.automation.models import Run, RunItem
 from apps.automation.services.stages import Stage
 from apps.notifications.services import notify
 from apps.notifications.services.webhooks import event_send
+from apps.publisher.services.telling import unpublished_tell
 from apps.writer.models import Content
 
 PUBLISHING = 7
@@ -62,18 +63,13 @@ def _tell_unpublished(run: Run) -> None:
     approved = Content.objects.filter(pk__in=failed, status=Content.Status.APPROVED)
     ids = list(approved.order_by("pk").values_list("pk", flat=True))
     if ids:
-        notify(
+        unpublished_tell(
             account_id=run.account_id,
             site_id=run.site_id,
-            notification_type="content_publish_failed",
-            severity="error",
-            title="Publishing failed",
-            message=f"{len(ids)} article{'s' if len(ids) > 1 else ''} could not be published: {failed[ids[0]]}",
-            action_label="View content",
-            action_url="/writer/content",
-            metadata={"content_ids": ids[:100], "count": len(ids), "run_id": run.pk},
-            event_data={"content_ids": ids},
+            content_ids=ids,
+            error=failed[ids[0]],
             key=f"publish_failed:run:{run.pk}",
+            run_id=run.pk,
         )
 
 

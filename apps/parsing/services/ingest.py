@@ -16,8 +16,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from apps.core.errors import NotFound
 from apps.core.internal import Unprocessable
-from apps.core.ratelimit import first_row
-from apps.core.sql import prepared_row
+from apps.core.sql import first_row, prepared_row
 from apps.parsing.batches import Batch, Incoming
 from apps.parsing.items import NULL, plain_json
 from apps.parsing.models import Source, SourceRun

@@ -149,10 +149,11 @@ def _wanted(
     for name in ("excerpt", "featured_media"):
         if name not in kind.fields:
             del fields[name]
-    synced = post_of(integration=integration, content=content)
-    # WordPress gives its default one, which stays: but for categories of ours that the editor has taken away.
-    if not fields.get("categories") and not (synced and "categories" in synced.sent):
-        fields.pop("categories", None)
+    if "categories" in fields and not fields["categories"]:
+        # WordPress gives its default one, which stays: but for categories of ours that the editor has taken away.
+        synced = post_of(integration=integration, content=content)
+        if synced is None or "categories" not in synced.sent:
+            del fields["categories"]
     meta = meta_values(content, kind.meta)
     if meta:
         fields["meta"] = meta
